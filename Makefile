@@ -1,0 +1,42 @@
+# Two commands do all the set-up: `make demo` runs the gateway, `make test` passes the tests.
+# Both make .venv with locked packages first; PYTHON=... chooses the interpreter.
+
+.PHONY: help demo test install lint types unit clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo               install, and serve a sample mailbox by POP3 (MAILDIR=DIR for your own)"
+	@echo "make test               install everything the tests need, and run all of them"
+	@echo "make install            make .venv/bin/pop3-gateway and stop there"
+	@echo "make lint types unit    the quick checks alone"
+
+install:
+	@.ci/bootstrap run
+
+demo: install
+	@.venv/bin/pop3-gateway demo $(if $(MAILDIR),--maildir '$(MAILDIR)') $(DEMO_FLAGS)
+
+test:
+	@.ci/bootstrap test
+	@tests/install-servers
+	@$(MAKE) --no-print-directory lint types unit
+	.venv/bin/python -m pytest tests
+
+lint:
+	@.ci/bootstrap test
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/lint-imports --no-cache
+
+types:
+	@.ci/bootstrap test
+	.venv/bin/mypy
+
+# The rules must be covered in full by their own tests, not by chance from elsewhere.
+unit:
+	@.ci/bootstrap test
+	.venv/bin/python -m pytest -q tests/unit/pop3 tests/unit/maildrop tests/protocol \
+	    -m 'not servers' --cov=gateway.pop3 --cov=gateway.maildrop --cov-fail-under=100
+
+clean:
+	rm -rf .venv .servers .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -1,0 +1,1 @@
+"""The far side: the port that every driver implements, and the drivers."""

@@ -1,0 +1,54 @@
+"""One stream of events; where it goes is decided by whoever builds the program.
+
+Every event is a frozen dataclass declared beside the code that emits it. Fields are
+plain values; a secret is never a field. Upstream texts may be.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import ClassVar, Literal
+
+Level = Literal["debug", "info", "warning", "error"]
+Sink = Callable[["Event", Mapping[str, object]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, worth a log line or a count."""
+
+    level: ClassVar[Level] = "info"
+
+    @classmethod
+    def name(cls) -> str:
+        """The event's name in the log: the class name in snake_case."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def values(self) -> dict[str, object]:
+        """The event's fields by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+class Emitter:
+    """Hands events to a sink together with a context (session number, address, user)."""
+
+    __slots__ = ("_context", "_sink")
+
+    def __init__(self, sink: Sink, context: Mapping[str, object] | None = None) -> None:
+        self._sink = sink
+        self._context = dict(context or {})
+
+    def __call__(self, event: Event) -> None:
+        """Pass one event on."""
+        self._sink(event, self._context)
+
+    def bind(self, **context: object) -> "Emitter":
+        """An emitter that adds `context` to all that it passes on."""
+        return Emitter(self._sink, {**self._context, **context})
+
+
+def printable(octets: bytes, limit: int = 200) -> str:
+    r"""Text for the log from octets off the network: one line, bounded, `\x` for the odd."""
+    text = octets[:limit].decode("utf-8", "backslashreplace")
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return shown if len(octets) <= limit else shown + "…"
