@@ -1,0 +1,108 @@
+"""Multi-line answers: byte-stuffing, the cut of TOP, listings in pieces (RFC 1939 §3, §7)."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from gateway.maildrop import Maildrop, Marks
+from gateway.pop3.replies import CRLF, TERMINATOR
+
+_DOT_AT_LINE_START = re.compile(rb"\n\.")
+_LINES_A_PIECE: Final = 1000
+
+
+class Stuffer:
+    r"""Byte-stuffs a message that comes in chunks cut anywhere.
+
+    A dot is doubled at the start of the message and after every LF, also one without
+    its CR. Mail of that kind breaks RFC 5322; a client that takes LF for a line end
+    must not see a terminator in it, and that outweighs the dot too many which a
+    strict client gets. `re.sub` with a literal prefix runs four times as fast
+    as `bytes.replace`, and copies nothing when there is nothing to stuff.
+    """
+
+    __slots__ = ("_at_line_start", "_tail")
+
+    def __init__(self) -> None:
+        self._at_line_start = True
+        self._tail = CRLF
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The chunk as it goes over the wire."""
+        if not chunk:
+            return chunk
+        stuffed = _DOT_AT_LINE_START.sub(b"\n..", chunk)
+        if self._at_line_start and chunk.startswith(b"."):
+            stuffed = b"." + stuffed
+        self._at_line_start = chunk.endswith(b"\n")
+        self._tail = chunk[-2:] if len(chunk) > 1 else self._tail[-1:] + chunk
+        return stuffed
+
+    def finish(self) -> bytes:
+        """What ends the answer; the last line gets the CRLF that it lacks."""
+        return TERMINATOR if self._tail == CRLF else CRLF + TERMINATOR
+
+
+class TopCutter:
+    """Passes on the header, the blank line, and so many lines of the text (RFC 1939 §7)."""
+
+    __slots__ = ("_in_header", "_lines_left", "_partial", "finished")
+
+    def __init__(self, lines: int) -> None:
+        self._lines_left = lines
+        self._in_header = True
+        self._partial = b""
+        self.finished = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The part of the chunk that belongs to the answer."""
+        position = self._skip_header(chunk) if self._in_header else 0
+        if not self._in_header:
+            position = self._skip_lines(chunk, position)
+        return chunk if position >= len(chunk) else chunk[:position]
+
+    def _skip_header(self, chunk: bytes) -> int:
+        """Where the text begins, or the chunk's end if the header goes on."""
+        position = 0
+        while self._in_header:
+            end = chunk.find(b"\n", position)
+            if end < 0:
+                # Two octets tell a blank line, so no more of an unfinished one is kept.
+                self._partial = (self._partial + chunk[position : position + 2])[:2]
+                return len(chunk)
+            line = self._partial + chunk[position : min(end, position + 2)]
+            self._in_header = line not in {b"", b"\r"}
+            self._partial = b""
+            position = end + 1
+        return position
+
+    def _skip_lines(self, chunk: bytes, position: int) -> int:
+        """Where the lines asked for end, or the chunk's end if they go on."""
+        if chunk.count(b"\n", position) < self._lines_left:
+            self._lines_left -= chunk.count(b"\n", position)
+            return len(chunk)
+        for _ in range(self._lines_left):
+            position = chunk.index(b"\n", position) + 1
+        self._lines_left = 0
+        self.finished = True
+        return position
+
+
+def sizes(maildrop: Maildrop, marks: Marks) -> Iterator[bytes]:
+    """The scan listings of LIST after its first line, in pieces."""
+    return _listing(maildrop.octets, marks, b"%d %d\r\n")
+
+
+def unique_ids(maildrop: Maildrop, marks: Marks) -> Iterator[bytes]:
+    """The unique-id listings of UIDL after its first line, in pieces."""
+    return _listing(maildrop.unique_ids, marks, b"%d %b\r\n")
+
+
+def _listing(
+    column: Sequence[int] | Sequence[bytes], marks: Marks, line: bytes
+) -> Iterator[bytes]:
+    """Pieces, because 100,000 lines in one go would stall every other session."""
+    for start in range(0, len(column), _LINES_A_PIECE):
+        numbered = enumerate(column[start : start + _LINES_A_PIECE], start + 1)
+        yield b"".join([line % pair for pair in numbered if pair[0] not in marks])
+    yield TERMINATOR

@@ -1,0 +1,257 @@
+"""The session: which state it is in, what it waits for, and what an event causes.
+
+The four states are `Authorization`, `Transaction`, UPDATE (a `Commit` outstanding) and
+closed. No reply can get inside a message, because nothing is read while an effect is
+outstanding, and no lease is released twice, because only two places release.
+"""
+
+from collections.abc import Callable, Mapping
+
+from gateway.errors import BadCommand, BadCredentials, MessageGone
+from gateway.maildrop import Ref
+from gateway.pop3 import commands, replies, update
+from gateway.pop3.authorization import Authorization
+from gateway.pop3.events import (
+    ANSWERED,
+    Abort,
+    BodyDone,
+    BodyFailed,
+    Close,
+    Commit,
+    CommitDone,
+    CommitFailed,
+    Draining,
+    Effect,
+    Effects,
+    Event,
+    Gone,
+    ListingDone,
+    Open,
+    Opened,
+    OpenFailed,
+    Release,
+    Send,
+    SendBody,
+    SendListing,
+    TimedOut,
+    TlsStarted,
+    Wait,
+    Waited,
+)
+from gateway.pop3.replies import Refused, Then
+from gateway.pop3.settings import Pop3Settings
+from gateway.pop3.transaction import Transaction
+from gateway.pop3.wire import LineBuffer, LineTooLong
+
+
+class Session:
+    """One client's conversation.
+
+    Args:
+        settings: The rules' numbers.
+        secure: Whether TLS is active from the start.
+        tls_available: Whether STLS can be offered.
+    """
+
+    def __init__(
+        self, settings: Pop3Settings, *, secure: bool = False, tls_available: bool = False
+    ) -> None:
+        self._settings = settings
+        self._lines = LineBuffer()
+        self._state: Authorization | Transaction | None = Authorization(
+            settings, secure=secure, tls_available=tls_available
+        )
+        self._pending: Effect | None = None
+        self._commands = self._bad_commands = self._failed_logins = 0
+        self._gone_refs: set[Ref] = set()
+        self._draining = False
+        self._refusal: bytes = b""
+        self._answers: Mapping[type, Callable[..., Effects]] = {
+            Opened: self._opened,
+            OpenFailed: self._open_failed,
+            Waited: self._refused,
+            TlsStarted: self._tls_started,
+            BodyDone: self._sent,
+            BodyFailed: self._body_failed,
+            ListingDone: self._sent,
+            CommitDone: update.end,
+            CommitFailed: update.end,
+        }
+
+    @property
+    def pending(self) -> Effect | None:
+        """The effect whose answer the session waits for."""
+        return self._pending
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether it is in TRANSACTION."""
+        return isinstance(self._state, Transaction)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing the client could send matters any more."""
+        return self._state is None
+
+    @property
+    def buffered(self) -> int:
+        """How many octets wait to be looked at."""
+        return len(self._lines)
+
+    def greet(self) -> Effects:
+        """What a new connection is told."""
+        return [Send(replies.GREETING)]
+
+    def feed(self, data: bytes) -> None:
+        """Take octets from the client; `step` looks at them."""
+        if not self.closed:
+            self._lines.feed(data)
+
+    def step(self) -> Effects | None:
+        """Carry out the next command.
+
+        Returns:
+            Its effects; None if no complete line is there, or if an effect is outstanding.
+        """
+        if self._pending is not None or self._state is None:
+            return None
+        try:
+            line = self._lines.next_line(self._line_limit())
+            if line is None:
+                return None
+            return self._did(self._take(line))
+        except LineTooLong:
+            return self._did(self._too_long())
+        except BadCommand:
+            return self._did(self._bad(replies.FAILURES[BadCommand].reply))
+        except Refused as refused:
+            return self._did(self._bad(refused.reply))
+
+    def handle(self, event: Event) -> Effects:
+        """What an event causes."""
+        if isinstance(event, Gone):
+            return self._leave()
+        if isinstance(event, TimedOut):
+            return self._leave_and_close()
+        if isinstance(event, Draining):
+            return self._drain()
+        self._pending = None
+        if self._state is None:
+            return self._late(event)
+        return self._did(self._answers[type(event)](event))
+
+    # ---- commands
+
+    def _line_limit(self) -> int:
+        in_exchange = isinstance(self._state, Authorization) and self._state.in_exchange
+        if in_exchange or commands.carries_credentials(self._lines.peek(5)):
+            return self._settings.max_credentials_line
+        return self._settings.max_line
+
+    def _take(self, line: bytes) -> Effects:
+        if isinstance(self._state, Transaction):
+            return self._state.handle(commands.parse(line))
+        if not isinstance(self._state, Authorization):
+            return []
+        self._commands += 1
+        if self._commands > self._settings.max_commands_before_login:
+            return self._end([Send(replies.TOO_MANY_COMMANDS)])
+        if self._state.in_exchange:
+            return self._state.respond(line)
+        return self._state.handle(commands.parse(line))
+
+    def _too_long(self) -> Effects:
+        if isinstance(self._state, Authorization):
+            self._state.cancel_exchange()
+        return self._bad(replies.LINE_TOO_LONG)
+
+    def _bad(self, reply: bytes) -> Effects:
+        """Answer a bad command, and end the session at one too many."""
+        self._bad_commands += 1
+        limit = (
+            self._settings.max_bad_commands
+            if self.logged_in
+            else self._settings.max_bad_commands_before_login
+        )
+        if self._bad_commands < limit:
+            return [Send(reply)]
+        return self._end([Send(reply), Send(replies.TOO_MANY_BAD_COMMANDS)])
+
+    # ---- events
+
+    def _opened(self, event: Opened) -> Effects:
+        self._state = Transaction(self._settings, event.maildrop)
+        return [Send(replies.logged_in(len(event.maildrop), event.maildrop.total))]
+
+    def _open_failed(self, event: OpenFailed) -> Effects:
+        self._failed_logins += 1
+        self._refusal = replies.FAILURES[type(event.failure)].reply
+        if isinstance(event.failure, BadCredentials) and self._settings.failed_login_delay:
+            return [Wait(self._settings.failed_login_delay)]
+        return self._refused(Waited())
+
+    def _refused(self, _: Waited) -> Effects:
+        if self._failed_logins < self._settings.max_failed_logins:
+            return [Send(self._refusal)]
+        return self._end([Send(self._refusal)])
+
+    def _tls_started(self, _: TlsStarted) -> Effects:
+        self._lines.clear()  # RFC 2595 §4: what came before TLS was not protected
+        self._state = Authorization(self._settings, secure=True, tls_available=False)
+        return []
+
+    def _sent(self, _: BodyDone | ListingDone) -> Effects:
+        return self._leave_and_close() if self._draining else []
+
+    def _body_failed(self, event: BodyFailed) -> Effects:
+        row = replies.FAILURES[type(event.failure)]
+        if row.then is Then.ABORT:
+            return [*self._leave(), Abort()]
+        if row.then is Then.CLOSE or self._draining:
+            return self._end([Send(row.reply)])
+        if isinstance(event.failure, MessageGone):
+            return self._message_gone(event.ref, row.reply)
+        return [Send(row.reply)]
+
+    def _late(self, event: Event) -> Effects:
+        """The client is gone; what it asked for ends now, and the maildrop is given back."""
+        return [Release()] if isinstance(event, Opened | CommitDone | CommitFailed) else []
+
+    def _message_gone(self, ref: Ref, reply: bytes) -> Effects:
+        """A client that asks for it again and again must come to an end."""
+        if ref in self._gone_refs:
+            return self._bad(reply)
+        self._gone_refs.add(ref)
+        return [Send(reply)]
+
+    def _drain(self) -> Effects:
+        if isinstance(self._pending, SendBody | SendListing):
+            self._draining = True
+            return []
+        return self._leave_and_close()
+
+    # ---- the ways out
+
+    def _leave(self) -> Effects:
+        """End without a word; a login or UPDATE under way releases when it is done."""
+        waiting = isinstance(self._pending, Commit | Open)
+        effects: Effects = [Release()] if self.logged_in and not waiting else []
+        self._state = None
+        return effects
+
+    def _leave_and_close(self) -> Effects:
+        """End for a reason of ours; an UPDATE that has begun still answers."""
+        if self._state is None or isinstance(self._pending, Commit):
+            return []
+        return [*self._leave(), Close()]
+
+    def _end(self, effects: Effects) -> Effects:
+        return [*effects, *self._leave(), Close()]
+
+    def _did(self, effects: Effects) -> Effects:
+        for effect in effects:
+            if isinstance(effect, ANSWERED):
+                self._pending = effect
+            elif isinstance(effect, Close | Abort):
+                self._state = None
+        return effects

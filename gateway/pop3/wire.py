@@ -1,0 +1,69 @@
+"""Octets from the client → lines, with a bounded memory."""
+
+
+class LineTooLong(Exception):
+    """A line passed its limit; all of it, up to its line feed, has been discarded."""
+
+
+class LineBuffer:
+    """Splits what arrives into lines.
+
+    RFC 1939 §3 ends lines with CRLF; a bare LF is taken too, as many small clients
+    send it. A single CR before the LF is not part of the line, everything else is:
+    blanks at its end may belong to a password.
+    """
+
+    __slots__ = ("_buffer", "_position", "_skipping")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._position = 0
+        self._skipping = False
+
+    def feed(self, data: bytes) -> None:
+        """Add octets as they arrived."""
+        if self._position:
+            del self._buffer[: self._position]
+            self._position = 0
+        self._buffer += data
+
+    def clear(self) -> None:
+        """Forget everything that was not taken as a line yet."""
+        self._buffer.clear()
+        self._position = 0
+        self._skipping = False
+
+    def __len__(self) -> int:
+        return len(self._buffer) - self._position
+
+    def peek(self, octets: int) -> bytes:
+        """The first octets of what would be the next line, as far as they are there."""
+        return bytes(self._buffer[self._position : self._position + octets])
+
+    def next_line(self, limit: int) -> bytes | None:
+        """The next complete line without its end, or None if there is none yet.
+
+        Args:
+            limit: How many octets the line may have, its CRLF included.
+
+        Raises:
+            LineTooLong: Once for each line over the limit.
+        """
+        end = self._buffer.find(b"\n", self._position)
+        if end < 0:
+            self._limit_unfinished(limit)
+            return None
+        start, self._position = self._position, end + 1
+        if self._skipping or end + 1 - start > limit:
+            self._skipping = False
+            raise LineTooLong
+        if end > start and self._buffer[end - 1] == 0x0D:
+            end -= 1
+        return bytes(self._buffer[start:end])
+
+    def _limit_unfinished(self, limit: int) -> None:
+        """A line that is over the limit before it ends is thrown away as it comes."""
+        if self._skipping or len(self) > limit:
+            self._skipping = True
+            self._buffer.clear()
+            self._position = 0
