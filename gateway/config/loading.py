@@ -1,0 +1,67 @@
+"""Defaults, then one TOML file, then flags: to settings, or to the list of all mistakes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gateway.config.explain import explain, shown
+from gateway.config.problems import ConfigError, Problem
+from gateway.config.rules import RULES
+from gateway.config.source import Source, Tree, put, take, without
+from gateway.config.tree import Settings
+
+# Stands in for a URL that is wrong or missing while the other rules are checked.
+_PLACEHOLDER = "imaps://imap.example.org"
+
+
+def load(path: Path | None, overrides: Mapping[str, object] | None = None) -> Settings:
+    """The effective settings.
+
+    Args:
+        path: A TOML file, or None.
+        overrides: Values by dotted key (`{"upstream.url": …}`) that win over the file.
+
+    Raises:
+        ConfigError: With every mistake there is.
+    """
+    source = Source.read(path, overrides or {})
+    tree = source.tree()
+    try:
+        settings = _build(tree)
+    except ValidationError as error:
+        mistakes = explain(error, source)
+        raise ConfigError([*mistakes, *_further(tree, mistakes, source)]) from None
+    problems = _broken_rules(settings, source, frozenset())
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _build(tree: Tree) -> Settings:
+    # By way of JSON, because strict mode there takes lists for tuples and strings for
+    # paths, but no "yes" for true and no true for 1.
+    return Settings.model_validate_json(json.dumps(tree, default=str), strict=True)
+
+
+def _further(tree: Tree, mistakes: Sequence[Problem], source: Source) -> Sequence[Problem]:
+    """The rules that the rest breaks, with the defaults in place of what is wrong."""
+    bad = frozenset(problem.key for problem in mistakes)
+    rest = without(tree, bad)
+    if take(rest, "upstream.url") is None:
+        put(rest, "upstream.url", _PLACEHOLDER)
+    try:
+        return _broken_rules(_build(rest), source, bad)
+    except ValidationError:
+        return ()
+
+
+def _broken_rules(settings: Settings, source: Source, bad: frozenset[str]) -> Sequence[Problem]:
+    tree = source.tree()
+    return [
+        source.problem(breach.key, shown(breach.key, take(tree, breach.key)), *breach.text)
+        for rule in RULES
+        if not bad.intersection(rule.reads)
+        for breach in rule.check(settings)
+    ]

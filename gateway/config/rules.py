@@ -1,0 +1,230 @@
+"""What no single field can tell: settings that contradict each other, and files they name.
+
+Each rule says which keys it reads, so that it is left out while one of them is known to
+be wrong and a reader is not told the same thing twice.
+"""
+
+import os
+import ssl
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.config.addresses import ListenAddress, SystemdSocket, parse_listen
+from gateway.config.problems import BadValue
+from gateway.config.tree import Settings
+
+_EXAMPLE = 'plain = ["127.0.0.1:1110"]'
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A broken rule: the key to look at, what is wrong and what would be right."""
+
+    key: str
+    wrong: str
+    right: str
+
+    @property
+    def text(self) -> tuple[str, str]:
+        """The two halves of the message."""
+        return self.wrong, self.right
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A check that reads these keys and nothing else."""
+
+    reads: tuple[str, ...]
+    check: Callable[[Settings], Iterator[Breach]]
+
+
+def _addresses(settings: Settings) -> Iterator[tuple[str, ListenAddress | SystemdSocket]]:
+    """Those that can be read, each with its key."""
+    for key in ("plain", "tls"):
+        for text in getattr(settings.listen, key):
+            try:
+                yield f"listen.{key}", parse_listen(text)
+            except BadValue:
+                continue
+
+
+def _readable_addresses(settings: Settings) -> Iterator[Breach]:
+    for key in ("plain", "tls"):
+        for text in getattr(settings.listen, key):
+            try:
+                parse_listen(text)
+            except BadValue as error:
+                yield Breach(f"listen.{key}", error.wrong, error.right)
+
+
+def _something_to_listen_on(settings: Settings) -> Iterator[Breach]:
+    if not settings.listen.plain and not settings.listen.tls:
+        yield Breach(
+            "listen.plain", "there is nothing to listen on", f"give an address: {_EXAMPLE}"
+        )
+
+
+def _each_address_once(settings: Settings) -> Iterator[Breach]:
+    seen: set[ListenAddress | SystemdSocket] = set()
+    for key, address in _addresses(settings):
+        if address in seen and getattr(address, "port", 1) != 0:
+            yield Breach(key, f"{address} is given twice", "leave one of the two out")
+        seen.add(address)
+
+
+def _certificate(settings: Settings) -> Iterator[Breach]:
+    cert, key = settings.listen.cert, settings.listen.key
+    if cert and not key:
+        yield Breach("listen.key", "is missing", "a certificate needs its private key")
+    if key and not cert:
+        yield Breach("listen.cert", "is missing", "a private key needs its certificate")
+    if settings.listen.tls and not cert:
+        yield Breach(
+            "listen.tls",
+            "TLS needs a certificate",
+            "give cert and key (flags --cert and --key), or take the address out",
+        )
+
+
+def _certificate_files(settings: Settings) -> Iterator[Breach]:
+    cert, key = settings.listen.cert, settings.listen.key
+    broken = [*_file("listen.cert", cert), *_file("listen.key", key)]
+    yield from broken
+    if cert and key and not broken:
+        yield from _pair(cert, key)
+
+
+def _pair(cert: Path, key: Path) -> Iterator[Breach]:
+    def refuse() -> str:
+        # Anything longer than OpenSSL's buffer; without this it asks on the terminal.
+        raise BadValue("the key is encrypted", "take its passphrase off with openssl pkey")
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, refuse)
+    except BadValue as error:
+        yield Breach("listen.key", error.wrong, error.right)
+    except ssl.SSLError as error:
+        mismatch = error.reason == "KEY_VALUES_MISMATCH"
+        wrong = "the key is not that of the certificate" if mismatch else "one is not PEM"
+        yield Breach(
+            "listen.cert",
+            f"cert and key do not work together: {wrong}",
+            "give a PEM certificate (then its chain) and its own PEM key",
+        )
+
+
+def _upstream_ca(settings: Settings) -> Iterator[Breach]:
+    ca = settings.upstream.ca
+    broken = list(_file("upstream.ca", ca))
+    yield from broken
+    if ca and not broken:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca)
+        except ssl.SSLError:
+            yield Breach(
+                "upstream.ca", "holds no certificate", "give the CA's certificate as PEM"
+            )
+
+
+def _file(key: str, path: Path | None) -> Iterator[Breach]:
+    if path is None:
+        return
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            yield Breach(key, "is a directory", "give the file itself")
+        else:
+            path.open("rb").close()
+    except OSError as error:
+        yield Breach(
+            key,
+            f"cannot be read: {error.strerror}",
+            "name a file that exists and that this user may read",
+        )
+
+
+def _plaintext_upstream(settings: Settings) -> Iterator[Breach]:
+    url = settings.upstream.url
+    if url.kind != "imap" or url.is_loopback or settings.upstream.allow_plaintext:
+        return
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    yield Breach(
+        "upstream.url",
+        "passwords and mail would go to another machine without TLS",
+        f"use imaps://{host}, or imap+starttls://{host}, or allow it by allow_plaintext = true "
+        "in [upstream] (flag --allow-plaintext-upstream)",
+    )
+
+
+def _maildir(settings: Settings) -> Iterator[Breach]:
+    url = settings.upstream.url
+    if url.kind != "maildir":
+        return
+    path = Path(url.path)
+    if not path.is_dir():
+        wrong = "is not a directory" if path.exists() else "there is no such directory"
+        yield Breach("upstream.url", wrong, "name a Maildir: a directory with new, cur and tmp")
+    elif not os.access(path, os.R_OK | os.X_OK):
+        yield Breach("upstream.url", "this user may not read it", "change its owner or mode")
+
+
+def _maildir_password(settings: Settings) -> Iterator[Breach]:
+    maildir = settings.upstream.maildir
+    if settings.upstream.url.kind != "maildir" or maildir.password_file is not None:
+        return
+    if not maildir.password.get_secret_value():
+        yield Breach(
+            "upstream.maildir.password", "would let everybody in", "give a password_file"
+        )
+    default = type(maildir)().password
+    open_to_others = any(not address.is_loopback for _, address in _addresses(settings))
+    if maildir.password == default and open_to_others:
+        yield Breach(
+            "upstream.maildir.password",
+            "the password that everybody knows is for loopback only",
+            "set password_file in [upstream.maildir], or listen on 127.0.0.1",
+        )
+
+
+def _maildir_password_file(settings: Settings) -> Iterator[Breach]:
+    if settings.upstream.url.kind == "maildir":
+        yield from _file(
+            "upstream.maildir.password_file", settings.upstream.maildir.password_file
+        )
+
+
+def _state_directory(settings: Settings) -> Iterator[Breach]:
+    directory = settings.state.dir
+    if directory.exists():
+        if not directory.is_dir():
+            yield Breach("state.dir", "is not a directory", "name a directory")
+        elif not os.access(directory, os.W_OK | os.X_OK):
+            yield Breach("state.dir", "this user may not write there", "change its owner")
+
+
+_URL, _LISTEN = "upstream.url", ("listen.plain", "listen.tls")
+_PAIR = ("listen.cert", "listen.key")
+RULES = (
+    Rule(_LISTEN, _readable_addresses),
+    Rule(_LISTEN, _something_to_listen_on),
+    Rule(_LISTEN, _each_address_once),
+    Rule((*_PAIR, "listen.tls"), _certificate),
+    Rule(_PAIR, _certificate_files),
+    Rule(("upstream.ca",), _upstream_ca),
+    Rule((_URL, "upstream.allow_plaintext"), _plaintext_upstream),
+    Rule((_URL,), _maildir),
+    Rule(
+        (
+            _URL,
+            *_LISTEN,
+            "upstream.maildir",
+            "upstream.maildir.password",
+            "upstream.maildir.password_file",
+        ),
+        _maildir_password,
+    ),
+    Rule((_URL, "upstream.maildir.password_file"), _maildir_password_file),
+    Rule(("state.dir",), _state_directory),
+)

@@ -1,0 +1,123 @@
+"""The settings tree: the sections that the rooms declare, and those that are nobody's."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import Field, PlainSerializer, PlainValidator
+
+from gateway.backend.embedded.settings import MaildirSettings
+from gateway.backend.imap.settings import ImapSettings
+from gateway.config.problems import BadValue
+from gateway.config.upstream_url import EXAMPLES, UpstreamUrl
+from gateway.pop3.settings import Pop3Settings
+from gateway.server.settings import LimitSettings, ListenSettings
+from gateway.settings import Section
+
+# The keys that have a flag of `serve`; a flag wins over the file.
+FLAGS: Mapping[str, str] = MappingProxyType(
+    {
+        "upstream.url": "--upstream",
+        "upstream.ca": "--upstream-ca",
+        "upstream.allow_plaintext": "--allow-plaintext-upstream",
+        "listen.plain": "--listen",
+        "listen.tls": "--listen-tls",
+        "listen.cert": "--cert",
+        "listen.key": "--key",
+        "state.dir": "--state-dir",
+        "log.level": "--log-level",
+        "log.format": "--log-format",
+    }
+)
+
+
+def _upstream(value: object) -> UpstreamUrl:
+    if isinstance(value, UpstreamUrl):
+        return value
+    if isinstance(value, str):
+        return UpstreamUrl.parse(value)
+    raise BadValue("it is not a string", f"write {EXAMPLES}")
+
+
+def _state_directory() -> Path:
+    # systemd gives a list separated by colons when a unit has several.
+    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(given or platformdirs.user_state_dir("pop3-gateway"))
+
+
+class UpstreamSettings(Section):
+    """Where the mail is."""
+
+    url: Annotated[UpstreamUrl, PlainValidator(_upstream), PlainSerializer(str)] = Field(
+        description=f"The upstream: {EXAMPLES}. `imap://` has no TLS and is for loopback."
+    )
+    ca: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate of a private CA to trust for the upstream, "
+        "instead of those of the system.",
+    )
+    allow_plaintext: bool = Field(
+        default=False,
+        description="Whether `imap://` may go to another machine, with passwords and mail "
+        "readable on the way.",
+    )
+    imap: ImapSettings = Field(
+        default_factory=ImapSettings, description="How the IMAP upstream is used."
+    )
+    maildir: MaildirSettings = Field(
+        default_factory=MaildirSettings, description="How the Maildir upstream is used."
+    )
+
+
+class StateSettings(Section):
+    """What the gateway keeps."""
+
+    dir: Path = Field(
+        default_factory=_state_directory,
+        description="Directory of everything that the gateway keeps; made if it is missing.",
+        json_schema_extra={
+            "default_text": "`$STATE_DIRECTORY` if systemd gives one, else "
+            "`~/.local/state/pop3-gateway`"
+        },
+    )
+
+
+class LogSettings(Section):
+    """The log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least important events that are logged."
+    )
+    format: Literal["text", "json"] = Field(
+        default="text", description="Lines for people, or one JSON object a line."
+    )
+
+
+class Settings(Section):
+    """All settings."""
+
+    listen: ListenSettings = Field(
+        default_factory=ListenSettings, description="Where clients connect."
+    )
+    limits: LimitSettings = Field(
+        default_factory=LimitSettings, description="What clients may take."
+    )
+    pop3: Pop3Settings = Field(default_factory=Pop3Settings, description="Protocol rules.")
+    upstream: UpstreamSettings = Field(description="Where the mail is.")
+    state: StateSettings = Field(
+        default_factory=StateSettings, description="What the gateway keeps."
+    )
+    log: LogSettings = Field(default_factory=LogSettings, description="The log.")
+
+
+def sections(model: type[Section] = Settings, prefix: str = "") -> Mapping[str, type[Section]]:
+    """Every table of the tree by its dotted name, in order, the root ("") first."""
+    found: dict[str, type[Section]] = {prefix: model}
+    for name, field in model.model_fields.items():
+        kind: Any = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            found |= sections(kind, f"{prefix}.{name}" if prefix else name)
+    return found

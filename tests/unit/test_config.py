@@ -1,0 +1,319 @@
+"""Settings: the tree, loading, precedence, URLs and addresses."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from gateway.config import (
+    FLAGS,
+    ConfigError,
+    ListenAddress,
+    SystemdSocket,
+    UpstreamUrl,
+    load,
+    parse_listen,
+)
+from gateway.config.explain import field_of
+from gateway.config.problems import BadValue
+from gateway.config.show import show
+from gateway.config.tree import sections
+
+URL = "imaps://imap.example.org"
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text):
+        path = tmp_path / "office.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def problems(path, overrides=None):
+    with pytest.raises(ConfigError) as caught:
+        load(path, overrides)
+    return caught.value.problems
+
+
+# Where values come from.
+
+
+def test_the_upstream_alone_is_enough():
+    settings = load(None, {"upstream.url": URL})
+    assert settings.listen.plain == ("127.0.0.1:1110",)
+    assert settings.listen.tls == ()
+    assert settings.upstream.url == UpstreamUrl("imaps", "imap.example.org", 993)
+
+
+def test_the_file_wins_over_defaults_and_flags_win_over_the_file(file):
+    path = file(f'[upstream]\nurl = "{URL}"\n[log]\nlevel = "debug"\nformat = "json"\n')
+    settings = load(path, {"log.level": "error"})
+    assert (settings.log.level, settings.log.format) == ("error", "json")
+
+
+def test_a_list_from_flags_replaces_that_of_the_file(file):
+    path = file(f'[upstream]\nurl = "{URL}"\n[listen]\nplain = ["127.0.0.1:1"]\n')
+    assert load(path, {"listen.plain": ("[::1]:2",)}).listen.plain == ("[::1]:2",)
+
+
+def test_systemd_says_where_the_state_is(monkeypatch):
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/a:/var/lib/b")
+    assert load(None, {"upstream.url": URL}).state.dir == Path("/var/lib/a")
+
+
+def test_without_systemd_the_state_is_in_the_home_directory(monkeypatch):
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", "/home/kim/state")
+    directory = load(None, {"upstream.url": URL}).state.dir
+    assert directory == Path("/home/kim/state/pop3-gateway")
+
+
+def test_settings_cannot_be_changed():
+    settings = load(None, {"upstream.url": URL})
+    with pytest.raises(ValueError, match="frozen"):
+        settings.log.level = "debug"
+
+
+# What is told when they are wrong.
+
+
+def test_every_mistake_is_told_at_once(file):
+    path = file('[log]\nlevel = "loud"\n[listen]\nplain = []\n')
+    assert {p.key for p in problems(path)} == {"log.level", "listen.plain", "upstream.url"}
+
+
+def test_a_mistake_has_the_line_of_its_key(file):
+    path = file(f'[upstream]\nurl = "{URL}"\n\n[limits]\n# so many\nconnections = 0\n')
+    (problem,) = problems(path)
+    assert (problem.line, problem.value) == (6, "0")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'log.level = "loud"',
+        '[ log ]\n"level" = "loud"',
+        '[log]\n\nlevel="loud"',
+    ],
+)
+def test_lines_are_found_in_other_notations(file, text):
+    (problem,) = problems(file(text), {"upstream.url": URL})
+    assert problem.line == len(text.splitlines())
+
+
+def test_an_inline_table_has_no_line_of_its_own(file):
+    (problem,) = problems(file('log = {level = "loud"}'), {"upstream.url": URL})
+    assert problem.line is None
+
+
+def test_a_mistake_on_the_command_line_names_the_flag():
+    (problem,) = problems(None, {"upstream.url": "pop3://old.example.org"})
+    assert str(problem).startswith('command line: --upstream = "pop3://old.example.org": ')
+
+
+def test_a_table_in_the_way_of_a_flag_is_told(file):
+    path = file('upstream = "x"')
+    assert "upstream" in {p.key for p in problems(path, {"upstream.url": URL})}
+
+
+def test_octets_that_are_not_utf8_are_told():
+    (problem,) = problems(None, {"upstream.url": URL, "state.dir": "/tmp/\udcff"})
+    assert "UTF-8" in problem.wrong
+
+
+def test_a_directory_is_no_file(tmp_path):
+    (problem,) = problems(tmp_path)
+    assert "directory" in problem.wrong
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[upstream.maildir]\npassword = ["hunter2"]',
+        '[upstream.maildir]\nPassword = "hunter2"',
+        '[[upstream.maildir]]\npassword = "hunter2"',
+        '[upstream]\nmaildir = [{password = "hunter2"}]',
+        '[upstream]\ntoken = "hunter2"',
+        '[upstream]\nurl = "imaps://kim:hunter2@imap.example.org"',
+        '[upstream]\nurl = "imaps://kim:hun/hunter2@imap.example.org"',
+        '[upstream]\nurl = "kim:hunter2@imap.example.org"',
+        'password = "hunter2"',
+    ],
+)
+def test_no_secret_is_ever_told(file, text):
+    assert "hunter2" not in "\n".join(map(str, problems(file(text))))
+
+
+# Showing them.
+
+
+def test_what_is_shown_can_be_read_again(tmp_path):
+    settings = load(None, {"upstream.url": "imap+starttls://[::1]", "state.dir": str(tmp_path)})
+    path = tmp_path / "shown.toml"
+    path.write_text(show(settings))
+    again = load(path)
+    assert show(again) == show(settings)
+    assert again.upstream.url == settings.upstream.url
+
+
+def test_secrets_are_not_shown(file):
+    path = file(
+        f'[upstream]\nurl = "{URL}"\n[upstream.maildir]\npassword = "hunter2"\n',
+    )
+    settings = load(path)
+    assert settings.upstream.maildir.password == SecretStr("hunter2")
+    assert "hunter2" not in show(settings)
+    assert tomllib.loads(show(settings))["upstream"]["maildir"]["password"] == "***"
+
+
+# The classes.
+
+
+def test_every_field_is_described():
+    for table, section in sections().items():
+        for name, field in section.model_fields.items():
+            assert field.description, f"{table}.{name}"
+            assert section.model_config["extra"] == "forbid"
+
+
+def test_every_flag_sets_a_key():
+    assert all(field_of(key) for key in FLAGS)
+
+
+# Upstream URLs.
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("imaps://imap.example.org", UpstreamUrl("imaps", "imap.example.org", 993)),
+        ("imaps://IMAP.Example.org/", UpstreamUrl("imaps", "imap.example.org", 993)),
+        ("imap://127.0.0.1:1143", UpstreamUrl("imap", "127.0.0.1", 1143)),
+        ("imap://localhost", UpstreamUrl("imap", "localhost", 143)),
+        ("imap+starttls://mail", UpstreamUrl("imap+starttls", "mail", 143)),
+        ("IMAPS://[2001:DB8::1]:1993", UpstreamUrl("imaps", "2001:db8::1", 1993)),
+        ("maildir:///srv/mail", UpstreamUrl("maildir", path="/srv/mail")),
+        ("maildir:///srv/my%20mail/", UpstreamUrl("maildir", path="/srv/my mail")),
+        ("maildir:///srv/my mail", UpstreamUrl("maildir", path="/srv/my mail")),
+    ],
+)
+def test_a_url_is_read(text, value):
+    assert UpstreamUrl.parse(text) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "imaps",
+        "imaps:imap.example.org",
+        "imaps://",
+        "imaps://:993",
+        "imaps://h:0",
+        "imaps://h:x",
+        "imaps://h:٣",
+        "imaps://::1",
+        "imaps://[::1",
+        "imaps://[no]",
+        "imaps://-h",
+        "imaps://kim@h",
+        "imaps://h/INBOX",
+        "imaps://h?x=1",
+        "imaps://h#x",
+        "pop3://h",
+        "maildir://srv/mail",
+        "maildir://",
+        "maildir:///a%00b",
+        "maildir:///a%ffb",
+    ],
+)
+def test_a_bad_url_is_refused(text):
+    with pytest.raises(BadValue) as caught:
+        UpstreamUrl.parse(text)
+    assert caught.value.right
+
+
+@given(st.text())
+def test_any_text_is_a_url_or_refused(text):
+    for prefix in ("", "imaps://", "imap://[", "maildir:///"):
+        try:
+            url = UpstreamUrl.parse(prefix + text)
+        except BadValue:
+            continue
+        if url.kind != "maildir":
+            assert UpstreamUrl.parse(str(url)) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("imap://127.8.0.1", True),
+        ("imap://[::1]", True),
+        ("imap://localhost.", True),
+        ("imap://localhost.example.org", False),
+        ("imap://192.0.2.1", False),
+    ],
+)
+def test_loopback_is_known_without_dns(url, expected):
+    assert UpstreamUrl.parse(url).is_loopback is expected
+
+
+# Addresses to listen on.
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("127.0.0.1:1110", ListenAddress("127.0.0.1", 1110)),
+        ("localhost:0", ListenAddress("127.0.0.1", 0)),
+        ("[::]:110", ListenAddress("::", 110)),
+        ("[0:0::1]:110", ListenAddress("::1", 110)),
+        ("0.0.0.0:65535", ListenAddress("0.0.0.0", 65535)),
+        ("systemd:pop3", SystemdSocket("pop3")),
+    ],
+)
+def test_an_address_is_read(text, value):
+    assert parse_listen(text) == value
+    assert parse_listen(str(value)) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1110",
+        ":1110",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:65536",
+        "127.0.0.1:-1",
+        "127.0.0.1:٣",
+        "::1:1110",
+        "[::1]",
+        "[127.0.0.1]:1110",
+        "[]:1110",
+        "mail.example.org:110",
+        "systemd:",
+        "systemd:a:b",
+        "systemd:a b",
+    ],
+)
+def test_a_bad_address_is_refused(text):
+    with pytest.raises(BadValue) as caught:
+        parse_listen(text)
+    assert caught.value.right
+
+
+@given(st.text())
+def test_any_text_is_an_address_or_refused(text):
+    try:
+        address = parse_listen(text)
+    except BadValue:
+        return
+    assert parse_listen(str(address)) == address
