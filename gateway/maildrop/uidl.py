@@ -28,9 +28,10 @@ def from_opaque(upstream_id: str) -> bytes:
     """The unique-id of a message whose upstream names it by any text.
 
     An id that is a valid unique-id stays as it is. Any other is hashed whole: cutting
-    it would make two messages of one.
+    it would make two messages of one. JSON can carry lone surrogates: they are encoded
+    in the one way that fails for none and maps no two texts to the same octets.
     """
-    raw = upstream_id.encode("utf-8", "surrogateescape")
+    raw = upstream_id.encode("utf-8", "surrogatepass")
     if is_valid(raw) and not raw.startswith(_HASHED):
         return raw
     return _HASHED + sha256(raw).hexdigest()[:56].encode()
