@@ -1,6 +1,6 @@
 """What can be set about the protocol rules."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -47,7 +47,7 @@ class Pop3Settings(Section):
         le=30,
         description="Seconds to wait before a wrong name or password is answered.",
     )
-    expire: Literal["NEVER"] | int | None = Field(
+    expire: Literal["NEVER"] | Annotated[int, Field(ge=0)] | None = Field(
         default=None,
         description="What CAPA says about how long mail stays on the server (RFC 2449 "
         "§6.7): `NEVER` removed, a number of days, or nothing. The gateway itself "
