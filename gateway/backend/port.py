@@ -67,7 +67,10 @@ class Body(Protocol):
         """The sink has room again."""
 
     def stop(self) -> None:
-        """The sink has had enough: write nothing more, and finish as if complete."""
+        """The sink has had enough: write nothing more, and finish as if complete.
+
+        May be repeated, also after the end.
+        """
 
 
 class BackendSession(Protocol):

@@ -39,6 +39,16 @@ class Maildrop:
     def __len__(self) -> int:
         return len(self.refs)
 
+    def without(self, gone: frozenset[Ref]) -> "Maildrop":
+        """This maildrop less some messages, numbered anew; for use before login ends."""
+        stay = [index for index, ref in enumerate(self.refs) if ref not in gone]
+        return Maildrop(
+            self.epoch,
+            [self.refs[index] for index in stay],
+            [self.octets[index] for index in stay],
+            [self.unique_ids[index] for index in stay],
+        )
+
     def __repr__(self) -> str:
         return f"<Maildrop of {len(self)} messages, {self.total} octets>"
 

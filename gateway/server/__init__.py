@@ -1,1 +1,1 @@
-"""To be filled."""
+"""The street door: everything that touches the clients' sockets."""

@@ -1,0 +1,72 @@
+"""The pipe of one message: upstream body → cut of TOP → byte-stuffing → client."""
+
+from collections.abc import Callable
+
+from gateway.backend.port import Body
+from gateway.pop3 import replies
+from gateway.pop3.events import SendBody
+from gateway.pop3.multiline import Stuffer, TopCutter
+
+
+class BodyPipe:
+    """Takes one message as the sink of a body and writes it as a POP3 answer.
+
+    Args:
+        effect: What the session asked for.
+        body: The message.
+        write: Takes octets for the client.
+    """
+
+    def __init__(self, effect: SendBody, body: Body, write: Callable[[bytes], None]) -> None:
+        self._effect = effect
+        self._body = body
+        self._write = write
+        self._stuffer = Stuffer()
+        self._cutter = None if effect.top is None else TopCutter(effect.top)
+        self._abandoned = False
+        self.begun = False
+        self.octets = 0
+
+    async def run(self) -> None:
+        """Write the status line, the message and the terminator.
+
+        Raises:
+            Failure: As `Body.start`; nothing is written after it.
+        """
+        await self._body.start(self)
+        if not self._abandoned:
+            self._write(self._stuffer.finish())
+
+    def begin(self, octets: int | None) -> None:
+        """See `Sink`: only now is it certain that there is a message to announce."""
+        self.begun = True
+        if not self._abandoned:
+            self._write(replies.body(octets if self._effect.top is None else None))
+
+    def write(self, chunk: bytes) -> None:
+        """See `Sink`."""
+        if self._abandoned:
+            return
+        if self._cutter is not None:
+            chunk = self._cut(self._cutter, chunk)
+        self.octets += len(chunk)
+        self._write(self._stuffer.feed(chunk))
+
+    def _cut(self, cutter: TopCutter, chunk: bytes) -> bytes:
+        part = cutter.feed(chunk)
+        if cutter.finished:
+            self._body.stop()
+        return part
+
+    def pause(self) -> None:
+        """The client takes no more for now."""
+        self._body.pause()
+
+    def resume(self) -> None:
+        """The client takes octets again."""
+        self._body.resume()
+
+    def abandon(self) -> None:
+        """The client is gone."""
+        self._abandoned = True
+        self._body.stop()

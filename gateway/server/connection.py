@@ -1,0 +1,374 @@
+"""One client's connection: asks `pop3` what to do and `access` to do it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IHalfCloseableProtocol, IOpenSSLContextFactory
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure as TwistedFailure
+from zope.interface import implementer
+
+from gateway.access.open import OpenMaildrop
+from gateway.errors import BodyBroken, Failure
+from gateway.maildrop import Login, Outcome
+from gateway.pop3 import events
+from gateway.pop3.session import Session
+from gateway.pop3.settings import Pop3Settings
+from gateway.server.body import BodyPipe
+from gateway.server.deeds import Deeds
+from gateway.server.events import (
+    Closed,
+    Connected,
+    LoggedIn,
+    LoginFailed,
+    MessageFailed,
+    Updated,
+    UpdateFailed,
+)
+from gateway.server.output import OutputGate
+from gateway.server.settings import LimitSettings
+from gateway.server.timers import Clock, Timer
+from gateway.server.transport import Transport
+from gateway.telemetry import Emitter, printable
+
+_READ_AHEAD = 65_536
+"""Octets of commands that may wait while one is carried out; then reading stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all connections of a listener share."""
+
+    rules: Pop3Settings
+    limits: LimitSettings
+    deeds: Deeds
+    stls: IOpenSSLContextFactory | None
+    clock: Clock
+
+
+@implementer(IHalfCloseableProtocol)
+class Pop3Connection(Protocol):
+    """Carries out a session's effects on a transport.
+
+    Args:
+        shared: What all connections share.
+        emit: Takes the events of this connection.
+        peer: The client's address.
+        secure: Whether TLS is active from the start.
+        on_lost: Called once, when the connection is gone.
+    """
+
+    def __init__(
+        self,
+        shared: Surroundings,
+        emit: Emitter,
+        *,
+        peer: str,
+        secure: bool,
+        on_lost: Callable[["Pop3Connection"], None],
+    ) -> None:
+        self._shared = shared
+        self._emit = emit
+        self._peer = peer
+        self._secure = secure
+        self._on_lost = on_lost
+        self._session = Session(
+            shared.rules, secure=secure, tls_available=shared.stls is not None
+        )
+        self._gate = OutputGate(self._output_full, self._output_free)
+        self._login_timer = self._timer(shared.limits.login_timeout)
+        self._idle_timer = self._timer(shared.limits.idle_timeout)
+        self._stalled_timer = Timer(
+            shared.clock, shared.limits.stalled_timeout, self._abort_stalled
+        )
+        self._wait_timer: Timer | None = None
+        self._opened: OpenMaildrop | None = None
+        self._pipe: BodyPipe | None = None
+        self._listing: Iterator[bytes] | None = None
+        self._output: list[bytes] = []
+        self._working = self._reading_paused = self._no_more_input = False
+        self._user = ""
+        self._reason = "client"
+        self._retrieved = self._octets = self._removed = 0
+        self._since = shared.clock.seconds()
+        self._effects: Mapping[type, Callable[..., None]] = {
+            events.Send: self._send,
+            events.StartTls: self._start_tls,
+            events.Open: self._open,
+            events.Wait: self._wait,
+            events.SendBody: self._send_body,
+            events.SendListing: self._send_listing,
+            events.Commit: self._commit,
+            events.Release: self._release,
+            events.Close: self._close,
+            events.Abort: self._abort,
+        }
+
+    transport: Transport  # type: ignore[assignment]
+
+    # ---- from the transport
+
+    def connectionMade(self) -> None:
+        """Greet."""
+        # Without it a RETR waits 40 ms for the client's delayed ACK (Nagle).
+        self.transport.setTcpNoDelay(True)
+        self.transport.setTcpKeepAlive(True)
+        self.transport.registerProducer(self._gate, True)
+        self._emit(Connected(self._secure))
+        self._login_timer.restart()
+        self._carry_out(self._session.greet())
+        self._flush()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take commands."""
+        self._session.feed(data)
+        self._work()
+
+    def readConnectionLost(self) -> None:
+        """The client has said all it will; what it said is still carried out."""
+        self._no_more_input = True
+        self._work()
+
+    def writeConnectionLost(self) -> None:
+        """Twisted calls it after `loseWriteConnection`, which is not used."""
+
+    def connectionLost(self, _reason: TwistedFailure = connectionDone) -> None:
+        """The client is gone: give everything back, but let an UPDATE run."""
+        for timer in (self._login_timer, self._idle_timer, self._stalled_timer):
+            timer.stop()
+        if self._wait_timer is not None:
+            self._wait_timer.stop()
+        if self._pipe is not None:
+            self._pipe.abandon()
+        self._listing = None
+        self._handle(events.Gone())
+        self._on_lost(self)
+        self._report()
+
+    def drain(self) -> None:
+        """The server is stopping: finish what is under way, then close."""
+        self._reason = "shutdown"
+        self._handle(events.Draining())
+
+    @property
+    def updating(self) -> bool:
+        """Whether UPDATE is under way."""
+        return isinstance(self._session.pending, events.Commit)
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self.transport.abortConnection()
+
+    # ---- the loop
+
+    def _work(self) -> None:
+        """Carry out commands until one must be waited for or the client takes no more."""
+        if self._working:
+            return
+        self._working = True
+        while not self._gate.full and self._listing is None:
+            effects = self._session.step()
+            if effects is None:
+                break
+            self._idle_timer_restart()
+            self._carry_out(effects)
+        self._working = False
+        self._flush()
+        self._end_of_input()
+        self._balance_reading()
+
+    def _handle(self, event: events.Event) -> None:
+        """Tell the session of an event, and go on with what it had to wait for."""
+        self._carry_out(self._session.handle(event))
+        self._work()
+
+    def _carry_out(self, effects: events.Effects) -> None:
+        for effect in effects:
+            self._effects[type(effect)](effect)
+
+    def _end_of_input(self) -> None:
+        """Nothing more will come, and nothing is under way: the client has left."""
+        waiting = self._session.pending is not None or self._gate.full
+        if self._no_more_input and not waiting and not self._session.closed:
+            self._carry_out([*self._session.handle(events.Gone()), events.Close()])
+
+    def _balance_reading(self) -> None:
+        """Read on as long as little waits; so a client that leaves is noticed at once."""
+        pause = self._session.buffered >= _READ_AHEAD
+        if pause != self._reading_paused and not self._session.closed:
+            self._reading_paused = pause
+            if pause:
+                self.transport.pauseProducing()
+            else:
+                self.transport.resumeProducing()
+
+    # ---- output
+
+    def _send(self, effect: events.Send) -> None:
+        self._output.append(effect.data)
+        if len(self._output) > 512:
+            self._flush()
+
+    def _flush(self) -> None:
+        """One write for all replies of a packet of commands."""
+        if self._output:
+            data = b"".join(self._output)
+            self._output.clear()
+            self.transport.write(data)
+
+    def _output_full(self) -> None:
+        self._stalled_timer.restart()
+
+    def _output_free(self) -> None:
+        self._stalled_timer.stop()
+        self._continue_listing()
+        self._work()
+
+    # ---- effects
+
+    def _start_tls(self, _: events.StartTls) -> None:
+        self._flush()
+        self.transport.startTLS(self._shared.stls)
+        self._secure = True
+        self._login_timer.restart()
+        self._carry_out(self._session.handle(events.TlsStarted()))
+
+    def _open(self, effect: events.Open) -> None:
+        self._flush()
+        self._user = printable(effect.user)
+        self._emit = self._emit.bind(user=self._user)
+        login = Login(effect.user, effect.password, self._peer)
+        self._shared.deeds.open(login, self._emit, self._open_done)
+
+    def _open_done(self, result: OpenMaildrop | Failure) -> None:
+        if isinstance(result, Failure):
+            self._emit(LoginFailed(self._user, type(result).__name__, result.detail))
+            self._handle(events.OpenFailed(result))
+            return
+        self._opened = result
+        self._login_timer.stop()
+        self._emit(LoggedIn(len(result.maildrop), result.maildrop.total))
+        if not self._session.closed:
+            self._idle_timer.restart()
+        self._handle(events.Opened(result.maildrop))
+
+    def _wait(self, effect: events.Wait) -> None:
+        def waited() -> None:
+            self._handle(events.Waited())
+
+        self._wait_timer = Timer(self._shared.clock, effect.seconds, waited)
+        self._wait_timer.restart()
+
+    def _send_body(self, effect: events.SendBody) -> None:
+        self._flush()
+        body = self._maildrop().upstream.body(effect.ref, effect.top)
+        self._pipe = BodyPipe(effect, body, self.transport.write)
+        self._gate.attach(self._pipe)
+
+        def done(result: Failure | None) -> None:
+            self._body_done(effect, result)
+
+        self._shared.deeds.run(self._pipe.run(), self._emit, done)
+
+    def _body_done(self, effect: events.SendBody, result: Failure | None) -> None:
+        pipe, self._pipe = self._pipe, None
+        self._gate.detach()
+        self._idle_timer_restart()
+        if result is None:
+            self._retrieved += effect.top is None
+            self._octets += pipe.octets if pipe is not None else 0
+            self._handle(events.BodyDone())
+            return
+        if not self._session.closed:
+            self._emit(MessageFailed(type(result).__name__, result.detail))
+        if pipe is not None and pipe.begun:
+            # Whatever it was: a message with an end missing must not get one.
+            result = BodyBroken(result.detail)
+        self._handle(events.BodyFailed(effect.ref, result))
+
+    def _send_listing(self, effect: events.SendListing) -> None:
+        self._flush()
+        self._listing = effect.pieces
+        self._continue_listing()
+
+    def _continue_listing(self) -> None:
+        """Write pieces while the client takes them."""
+        while self._listing is not None and not self._gate.full:
+            piece = next(self._listing, None)
+            if piece is None:
+                self._listing = None
+                self._handle(events.ListingDone())
+            else:
+                self.transport.write(piece)
+
+    def _commit(self, effect: events.Commit) -> None:
+        self._flush()
+        self._shared.deeds.update(self._maildrop(), effect.plan, self._emit, self._commit_done)
+
+    def _commit_done(self, result: Outcome | Failure) -> None:
+        if isinstance(result, Failure):
+            self._emit(UpdateFailed(type(result).__name__, result.detail))
+            self._handle(events.CommitFailed(result))
+            return
+        self._removed = len(result.removed)
+        self._emit(Updated(len(result.removed), len(result.kept)))
+        self._handle(events.CommitDone(result))
+
+    def _release(self, _: events.Release) -> None:
+        """The reply goes out first: commit, answer, release."""
+        self._flush()
+        self._shared.deeds.release(self._maildrop(), self._emit)
+        self._opened = None
+
+    def _close(self, _: events.Close) -> None:
+        """Close when everything is written; a client that takes nothing is cut off."""
+        self._flush()
+        self._idle_timer.stop()
+        self._login_timer.stop()
+        self._stalled_timer.restart()
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def _abort(self, _: events.Abort) -> None:
+        self._output.clear()
+        self._reason = "aborted"
+        self.abort()
+
+    # ---- timers and the rest
+
+    def _timer(self, seconds: float) -> Timer:
+        return Timer(self._shared.clock, seconds, self._timed_out)
+
+    def _idle_timer_restart(self) -> None:
+        if self._session.logged_in:
+            self._idle_timer.restart()
+
+    def _timed_out(self) -> None:
+        """Only the client's own silence counts, not the time that the upstream takes."""
+        if self._session.logged_in and (self._session.pending or self._gate.full):
+            self._idle_timer.restart()
+            return
+        self._reason = "timeout"
+        self._handle(events.TimedOut())
+
+    def _abort_stalled(self) -> None:
+        self._reason = "stalled"
+        self.abort()
+
+    def _maildrop(self) -> OpenMaildrop:
+        if self._opened is None:
+            raise AssertionError("no maildrop is open")
+        return self._opened
+
+    def _report(self) -> None:
+        seconds = self._shared.clock.seconds() - self._since
+        self._emit(
+            Closed(
+                user=self._user,
+                retrieved=self._retrieved,
+                octets=self._octets,
+                removed=self._removed,
+                seconds=round(seconds, 3),
+                reason=self._reason,
+            )
+        )

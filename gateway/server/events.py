@@ -1,0 +1,86 @@
+"""What the server tells the log."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gateway.telemetry import Event, Level
+
+
+@dataclass(frozen=True, slots=True)
+class Connected(Event):
+    """A client is connected."""
+
+    level: ClassVar[Level] = "debug"
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRefused(Event):
+    """One connection too many, in all or from this address."""
+
+    level: ClassVar[Level] = "warning"
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn(Event):
+    """A maildrop was opened."""
+
+    messages: int
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFailed(Event):
+    """A login was refused, or could not be decided."""
+
+    level: ClassVar[Level] = "warning"
+    user: str
+    failure: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFailed(Event):
+    """A message could not be sent, or not to its end."""
+
+    level: ClassVar[Level] = "warning"
+    failure: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Updated(Event):
+    """UPDATE came to its end."""
+
+    removed: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateFailed(Event):
+    """UPDATE failed; which messages it removed is not known."""
+
+    level: ClassVar[Level] = "error"
+    failure: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class InternalError(Event):
+    """A defect of this program."""
+
+    level: ClassVar[Level] = "error"
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed(Event):
+    """A connection ended; the one summary line of a session."""
+
+    user: str
+    retrieved: int
+    octets: int
+    removed: int
+    seconds: float
+    reason: str

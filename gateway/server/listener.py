@@ -1,0 +1,149 @@
+"""Listening sockets and the connections accepted from them."""
+
+from dataclasses import dataclass
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure as TwistedFailure
+
+from gateway.errors import Misconfigured
+from gateway.pop3 import replies
+from gateway.server.connection import Pop3Connection, Surroundings
+from gateway.server.events import ConnectionRefused
+from gateway.server.limits import ConnectionCount
+from gateway.server.transport import Endpoint, Port, Transport
+from gateway.telemetry import Emitter
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One place to listen at.
+
+    Attributes:
+        name: What the administrator calls it; for errors and the ready line.
+        endpoint: The socket, with TLS already around it if `secure`.
+        secure: Whether it speaks TLS from the first octet.
+    """
+
+    name: str
+    endpoint: Endpoint
+    secure: bool
+
+
+class Server:
+    """All listeners and their connections.
+
+    Args:
+        shared: What connections need.
+        emit: Takes the events.
+    """
+
+    def __init__(self, shared: Surroundings, emit: Emitter) -> None:
+        self._shared = shared
+        self._emit = emit
+        self._count = ConnectionCount(shared.limits)
+        self._connections: set[Pop3Connection] = set()
+        self._ports: list[Port] = []
+        self._serial = 0
+        self._all_gone: Deferred[None] | None = None
+
+    async def listen(self, listener: Listener) -> str:
+        """Begin to accept.
+
+        Returns:
+            The address listened at, as text.
+
+        Raises:
+            Misconfigured: It cannot be listened at.
+        """
+        factory = _ConnectionFactory(self, secure=listener.secure)
+        try:
+            port = await listener.endpoint.listen(factory)
+        except Exception as error:
+            raise Misconfigured(f"cannot listen at {listener.name}: {error}") from error
+        self._ports.append(port)
+        return _text(port.getHost())
+
+    async def stop(self, seconds: float) -> None:
+        """Accept no more and drain.
+
+        Args:
+            seconds: How long messages on their way get to finish. UPDATE gets all the
+                time it needs; its upstream's time-outs bound it.
+        """
+        for port in self._ports:
+            stopped = port.stopListening()
+            if stopped is not None:
+                await stopped
+        for connection in list(self._connections):
+            connection.drain()
+        overtime = self._shared.clock.callLater(seconds, self._abort_messages)
+        if self._connections:
+            self._all_gone = Deferred()
+            await self._all_gone
+        if overtime.active():
+            overtime.cancel()
+        await self._shared.deeds.finished()
+
+    def accept(self, address: IAddress | None, *, secure: bool) -> Protocol:
+        """The protocol for a new connection: a session, or a refusal."""
+        peer = address.host if isinstance(address, IPv4Address | IPv6Address) else ""
+        if not self._count.enter(peer):
+            self._emit(ConnectionRefused(peer))
+            return _Refusal()
+        self._serial += 1
+        connection = Pop3Connection(
+            self._shared,
+            self._emit.bind(session=self._serial, peer=peer),
+            peer=peer,
+            secure=secure,
+            on_lost=lambda connection: self._lost(connection, peer),
+        )
+        self._connections.add(connection)
+        return connection
+
+    def _lost(self, connection: Pop3Connection, peer: str) -> None:
+        self._count.leave(peer)
+        self._connections.discard(connection)
+        if not self._connections and self._all_gone is not None:
+            gone, self._all_gone = self._all_gone, None
+            gone.callback(None)
+
+    def _abort_messages(self) -> None:
+        for connection in list(self._connections):
+            if not connection.updating:
+                connection.abort()
+
+
+class _ConnectionFactory(Factory):
+    noisy = False
+
+    def __init__(self, server: Server, *, secure: bool) -> None:
+        self._server = server
+        self._secure = secure
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        return self._server.accept(addr, secure=self._secure)
+
+
+class _Refusal(Protocol):
+    """Says why, and closes."""
+
+    transport: Transport  # type: ignore[assignment]
+
+    def connectionMade(self) -> None:
+        self.transport.write(replies.TOO_MANY_CONNECTIONS)
+        self.transport.loseConnection()
+
+    def connectionLost(self, _reason: TwistedFailure = connectionDone) -> None:
+        """Nothing was kept."""
+
+
+def _text(address: IAddress) -> str:
+    if isinstance(address, IPv6Address):
+        return f"[{address.host}]:{address.port}"
+    if isinstance(address, IPv4Address):
+        return f"{address.host}:{address.port}"
+    return str(address)

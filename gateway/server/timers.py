@@ -1,0 +1,52 @@
+"""The timers of one connection: login, idle, stalled."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.base import DelayedCall
+
+
+class Clock(Protocol):
+    """The part of a reactor that a timer needs."""
+
+    @property
+    def callLater(self) -> Callable[..., DelayedCall]:
+        """Call later."""
+
+    def seconds(self) -> float:
+        """A time that never goes back."""
+
+
+class Timer:
+    """One restartable timer.
+
+    Args:
+        clock: Where time comes from.
+        seconds: How long it runs.
+        expired: Called when it ran out.
+    """
+
+    __slots__ = ("_call", "_clock", "_expired", "_seconds")
+
+    def __init__(self, clock: Clock, seconds: float, expired: Callable[[], None]) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._expired = expired
+        self._call: DelayedCall | None = None
+
+    def restart(self) -> None:
+        """Run from the beginning; resetting a running call costs no heap operation."""
+        if self._call is None:
+            self._call = self._clock.callLater(self._seconds, self._ran_out)
+        else:
+            self._call.reset(self._seconds)
+
+    def stop(self) -> None:
+        """Do not run any more."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _ran_out(self) -> None:
+        self._call = None
+        self._expired()
