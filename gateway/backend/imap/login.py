@@ -1,0 +1,188 @@
+"""Connects to an IMAP server and logs in."""
+
+from base64 import b64encode
+from typing import Any
+
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.protocol import Factory
+
+from gateway import __version__
+from gateway.backend.imap import faults
+from gateway.backend.imap.connection import Connection
+from gateway.backend.imap.encoder import Answer, Text, Unencodable, Word
+from gateway.backend.imap.reader import Limits
+from gateway.backend.imap.responses import Status
+from gateway.backend.imap.settings import ImapSettings, Upstream
+from gateway.errors import BadCredentials, Failure, Misconfigured, Unavailable
+from gateway.maildrop import Login
+from gateway.telemetry import Emitter
+
+# What NO means at login, by its code (RFC 5530 §3). Others: it may pass.
+_REFUSED: dict[bytes, type[Failure]] = {
+    b"": BadCredentials,
+    b"ALERT": BadCredentials,  # Gmail explains a refused password so
+    b"AUTHENTICATIONFAILED": BadCredentials,
+    b"AUTHORIZATIONFAILED": BadCredentials,
+    b"CAPABILITY": BadCredentials,  # says nothing of the reason
+    b"EXPIRED": BadCredentials,
+    b"PRIVACYREQUIRED": Misconfigured,
+}
+
+
+class Connector:
+    """Makes logged-in connections to one server.
+
+    Args:
+        upstream: Where it is.
+        settings: Time-outs and limits.
+        tls: How to speak TLS with it; None if `upstream.security` is none.
+        reactor: For everything that waits.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        settings: ImapSettings,
+        tls: IOpenSSLClientConnectionCreator | None,
+        reactor: Any,
+    ) -> None:
+        if (tls is None) != (upstream.security == "none"):
+            raise ValueError("TLS options and the upstream's security contradict each other")
+        self._upstream = upstream
+        self._settings = settings
+        self._tls: Any = tls
+        self._reactor = reactor
+        self._limits = Limits(settings.max_line, settings.max_literal, settings.max_response)
+
+    async def open(self, login: Login, emit: Emitter) -> Connection:
+        """A connection on which `login` is logged in.
+
+        Raises:
+            BadCredentials, Unavailable, Misconfigured
+        """
+        connection = await self._connect(emit)
+        try:
+            await self._prepare(connection)
+            await self._introduce(connection, login)
+            await _authenticate(connection, login)
+            await _ask_capabilities(connection)
+        except BaseException as error:
+            connection.expect_end()
+            connection.fail(Unavailable("the login failed"))
+            if isinstance(error, Unencodable):
+                raise BadCredentials("NUL in the name or the password") from None
+            raise
+        return connection
+
+    async def _connect(self, emit: Emitter) -> Connection:
+        upstream, settings = self._upstream, self._settings
+        endpoint: Any = HostnameEndpoint(
+            self._reactor, upstream.host, upstream.port, timeout=settings.connect_timeout
+        )
+        if upstream.security == "tls":
+            endpoint = wrapClientTLS(self._tls, endpoint)
+        factory = Factory.forProtocol(
+            lambda: Connection(self._reactor, emit, self._limits, settings.command_timeout)
+        )
+        factory.noisy = False
+        try:
+            connection: Connection = await endpoint.connect(factory)
+        except Exception as error:  # noqa: BLE001 -- resolvers and endpoints raise what they like
+            raise faults.not_connected(error) from None
+        return connection
+
+    async def _prepare(self, connection: Connection) -> None:
+        """From the greeting to the point where a password may be sent."""
+        greeting = await connection.greeting
+        _check_greeting(greeting, connection)
+        if self._upstream.security == "starttls":
+            await self._start_tls(connection)
+        if connection.capabilities is None:
+            await _ask_capabilities(connection)
+
+    async def _start_tls(self, connection: Connection) -> None:
+        # Asked for even if not advertised: whoever hides the word could not hide the refusal.
+        status = await connection.command(b"STARTTLS")
+        if not status.ok:
+            raise Misconfigured(
+                "the upstream refuses STARTTLS: use its TLS port "
+                f"({connection.shown(status.shown)})"
+            )
+        connection.start_tls(self._tls)
+
+    async def _introduce(self, connection: Connection, login: Login) -> None:
+        """Who we are and for whom (RFC 2971). The answer does not matter."""
+        if not self._settings.send_id or b"ID" not in (connection.capabilities or ()):
+            return
+        fields = {"name": "pop3-gateway", "version": __version__}
+        if login.peer:
+            fields["x-originating-ip"] = login.peer
+        words = [Text(part.encode()) for pair in fields.items() for part in pair]
+        await connection.command(b"ID", *_parenthesised(words))
+
+
+def _parenthesised(words: list[Text]) -> list[Word]:
+    """A list of strings; none of ours needs a literal."""
+    quoted = b" ".join(b'"%b"' % word.octets for word in words)
+    return [b"(" + quoted + b")"]
+
+
+def _check_greeting(greeting: Status, connection: Connection) -> None:
+    if greeting.kind == "OK":
+        return
+    shown = connection.shown(greeting.shown)
+    if greeting.kind == "PREAUTH":
+        # It would give the same mailbox to everybody, whatever the password.
+        raise Misconfigured(f"the upstream asks for no password (PREAUTH): {shown}")
+    raise Unavailable(f"the upstream does not want us: {shown}")
+
+
+async def _ask_capabilities(connection: Connection) -> None:
+    """Learn the capabilities unless they were told."""
+    if connection.capabilities is None:
+        status = await connection.command(b"CAPABILITY")
+        if connection.capabilities is None:
+            shown = connection.shown(status.shown)
+            raise Unavailable(f"the upstream does not say what it can do: {shown}")
+
+
+async def _authenticate(connection: Connection, login: Login) -> None:
+    """Send the password once, by the best way that is offered."""
+    words, secrets = _credentials(connection.capabilities or frozenset(), login)
+    connection.secrets = secrets
+    connection.capabilities = None  # others after login (RFC 3501 §6.2.2)
+    try:
+        status = await connection.command(*words)
+        if not status.ok:
+            detail = f"the upstream refuses the login: {connection.shown(status.shown)}"
+            raise _refusal(status)(detail)
+    finally:
+        connection.secrets = ()
+
+
+def _refusal(status: Status) -> type[Failure]:
+    return _REFUSED.get(status.code, Unavailable) if status.kind == "NO" else Unavailable
+
+
+def _credentials(
+    offered: frozenset[bytes], login: Login
+) -> tuple[list[Word], tuple[bytes, ...]]:
+    """The command that logs in, and what of it must not be shown."""
+    password = login.password.get_secret_value()
+    if b"\0" in login.user + password:
+        raise Unencodable("NUL in the name or the password")
+    if b"AUTH=PLAIN" in offered:
+        response = b64encode(b"\0%b\0%b" % (login.user, password))  # RFC 4616
+        last: Word = response if b"SASL-IR" in offered else Answer(response)
+        return [b"AUTHENTICATE", b"PLAIN", last], _visible(password, response)
+    if b"LOGINDISABLED" in offered:
+        raise Misconfigured(
+            "the upstream takes no password on a connection without TLS (LOGINDISABLED): "
+            "use imaps:// or STARTTLS"
+        )
+    return [b"LOGIN", Text(login.user), Text(password)], _visible(password)
+
+
+def _visible(*secrets: bytes) -> tuple[bytes, ...]:
+    return tuple(secret for secret in secrets if secret)

@@ -1,0 +1,57 @@
+"""What the selected mailbox tells about itself while a session lasts. Knows no I/O.
+
+Untagged data may come at any time (RFC 3501 §7). Nothing of it ever changes the
+message-numbers of a session; it is only noted here, for those who ask.
+"""
+
+from gateway.backend.imap.responses import Count, Meaning, Status, Vanished
+
+
+class Mailbox:
+    """The state of the one mailbox that a connection has selected.
+
+    Attributes:
+        exists: The number of messages now; None until told.
+        expunged: How many were removed by anyone since the mailbox was selected.
+        uidvalidity: As told first; None until told.
+        moved: Whether another UIDVALIDITY was told later: no UID means anything any more.
+        read_only: Whether the server will change nothing.
+        sticky: Whether UIDs outlive the session (RFC 4315 §3, UIDNOTSTICKY).
+    """
+
+    __slots__ = ("exists", "expunged", "moved", "read_only", "sticky", "uidvalidity")
+
+    def __init__(self) -> None:
+        self.exists: int | None = None
+        self.expunged = 0
+        self.uidvalidity: int | None = None
+        self.moved = False
+        self.read_only = False
+        self.sticky = True
+
+    def note(self, meaning: Meaning) -> None:
+        """Take in whatever the server said."""
+        match meaning:
+            case Count(kind=b"EXISTS", number=number):
+                self.exists = number
+            case Count(kind=b"EXPUNGE"):
+                self._remove(1)
+            case Vanished(count=count, earlier=False):
+                self._remove(count)
+            case Status(code=code, argument=argument) if code:
+                self._code(code, argument)
+
+    def _remove(self, count: int) -> None:
+        self.expunged += count
+        if self.exists is not None:
+            self.exists = max(0, self.exists - count)
+
+    def _code(self, code: bytes, argument: bytes) -> None:
+        if code == b"UIDVALIDITY" and argument.isdigit():
+            value = int(argument)
+            self.moved = self.moved or self.uidvalidity not in {None, value}
+            self.uidvalidity = self.uidvalidity or value
+        elif code in {b"READ-ONLY", b"READ-WRITE"}:
+            self.read_only = code == b"READ-ONLY"
+        elif code == b"UIDNOTSTICKY":
+            self.sticky = False
