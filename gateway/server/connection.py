@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IOpenSSLContextFactory
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
@@ -28,7 +28,7 @@ from gateway.server.events import (
 from gateway.server.output import OutputGate
 from gateway.server.settings import LimitSettings
 from gateway.server.timers import Clock, Timer
-from gateway.server.transport import Transport
+from gateway.server.transport import ContextFactory, Transport
 from gateway.telemetry import Emitter, printable
 
 _READ_AHEAD = 65_536
@@ -42,7 +42,7 @@ class Surroundings:
     rules: Pop3Settings
     limits: LimitSettings
     deeds: Deeds
-    stls: IOpenSSLContextFactory | None
+    stls: ContextFactory | None
     clock: Clock
 
 

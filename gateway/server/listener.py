@@ -1,11 +1,13 @@
 """Listening sockets and the connections accepted from them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure as TwistedFailure
 
 from gateway.errors import Misconfigured
@@ -13,7 +15,7 @@ from gateway.pop3 import replies
 from gateway.server.connection import Pop3Connection, Surroundings
 from gateway.server.events import ConnectionRefused
 from gateway.server.limits import ConnectionCount
-from gateway.server.transport import Endpoint, Port, Transport
+from gateway.server.transport import ContextFactory, Endpoint, Port, Transport
 from gateway.telemetry import Emitter
 
 
@@ -23,13 +25,13 @@ class Listener:
 
     Attributes:
         name: What the administrator calls it; for errors and the ready line.
-        endpoint: The socket, with TLS already around it if `secure`.
-        secure: Whether it speaks TLS from the first octet.
+        endpoint: The socket.
+        tls: The certificate if it speaks TLS from the first octet.
     """
 
     name: str
     endpoint: Endpoint
-    secure: bool
+    tls: ContextFactory | None
 
 
 class Server:
@@ -58,7 +60,12 @@ class Server:
         Raises:
             Misconfigured: It cannot be listened at.
         """
-        factory = _ConnectionFactory(self, secure=listener.secure)
+        secure = listener.tls is not None
+        factory: Any = _ConnectionFactory(self, secure=secure)
+        if listener.tls is not None:
+            certificate: Any = listener.tls
+            factory = TLSMemoryBIOFactory(certificate, isClient=False, wrappedFactory=factory)
+            factory.noisy = False
         try:
             port = await listener.endpoint.listen(factory)
         except Exception as error:

@@ -6,7 +6,8 @@ Twisted declares them as zope interfaces, which a type checker cannot follow.
 from collections.abc import Awaitable
 from typing import Protocol
 
-from twisted.internet.interfaces import IAddress, IOpenSSLContextFactory
+from OpenSSL import SSL
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
 
@@ -21,6 +22,13 @@ class Producer(Protocol):
 
     def stopProducing(self) -> None:
         """Write never more."""
+
+
+class ContextFactory(Protocol):
+    """See `twisted.internet.interfaces.IOpenSSLContextFactory`."""
+
+    def getContext(self) -> SSL.Context:  # noqa: N802 - Twisted's name
+        """What the next handshake uses."""
 
 
 class Transport(Protocol):
@@ -47,7 +55,7 @@ class Transport(Protocol):
     def resumeProducing(self) -> None:
         """Read again."""
 
-    def startTLS(self, contextFactory: IOpenSSLContextFactory | None) -> bool | None:  # noqa: N803
+    def startTLS(self, contextFactory: ContextFactory | None) -> bool | None:  # noqa: N803
         """Begin TLS on the server's side."""
 
     def setTcpNoDelay(self, enabled: bool) -> None:

@@ -1,0 +1,51 @@
+"""Events → lines on standard error, by structlog."""
+
+import sys
+import traceback
+from collections.abc import Mapping
+from typing import Literal, TextIO, cast
+
+import structlog
+from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogBeginner
+from zope.interface import directlyProvides
+
+from gateway.telemetry import Event, Level, Sink
+
+_ORDER: dict[Level, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def sink(level: Level, form: Literal["text", "json"], stream: TextIO = sys.stderr) -> Sink:
+    """Where events of at least this level become lines."""
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+    )
+    logger = structlog.wrap_logger(
+        structlog.WriteLogger(stream),
+        processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), renderer],
+        wrapper_class=structlog.BoundLogger,
+    )
+
+    def write(event: Event, context: Mapping[str, object]) -> None:
+        if _ORDER[event.level] >= _ORDER[level]:
+            logger.info(event.name(), level=event.level, **{**context, **event.values()})
+
+    return write
+
+
+def take_over_twisted(stream: TextIO = sys.stderr) -> None:
+    """Show of Twisted's own log only errors, without values: those might be secrets."""
+
+    def observe(event: LogEvent) -> None:
+        if event.get("log_level", LogLevel.info) < LogLevel.error:
+            return
+        failure = event.get("log_failure")
+        error = getattr(failure, "value", None)
+        frames = traceback.format_tb(error.__traceback__) if error is not None else []
+        name = type(error).__name__ if error is not None else event.get("log_namespace")
+        stream.write(f"{''.join(frames)}twisted: {name}\n")
+
+    globalLogBeginner.beginLoggingTo(
+        [cast("ILogObserver", observe)], redirectStandardIO=False, discardBuffer=True
+    )
