@@ -113,13 +113,14 @@ class Session:
         Returns:
             Its effects; None if no complete line is there, or if an effect is outstanding.
         """
-        if self._pending is not None or self._state is None:
+        state = self._state
+        if self._pending is not None or state is None:
             return None
         try:
             line = self._lines.next_line(self._line_limit())
             if line is None:
                 return None
-            return self._did(self._take(line))
+            return self._did(self._take(state, line))
         except LineTooLong:
             return self._did(self._too_long())
         except BadCommand:
@@ -148,17 +149,15 @@ class Session:
             return self._settings.max_credentials_line
         return self._settings.max_line
 
-    def _take(self, line: bytes) -> Effects:
-        if isinstance(self._state, Transaction):
-            return self._state.handle(commands.parse(line))
-        if not isinstance(self._state, Authorization):
-            return []
+    def _take(self, state: Authorization | Transaction, line: bytes) -> Effects:
+        if isinstance(state, Transaction):
+            return state.handle(commands.parse(line))
         self._commands += 1
         if self._commands > self._settings.max_commands_before_login:
             return self._end([Send(replies.TOO_MANY_COMMANDS)])
-        if self._state.in_exchange:
-            return self._state.respond(line)
-        return self._state.handle(commands.parse(line))
+        if state.in_exchange:
+            return state.respond(line)
+        return state.handle(commands.parse(line))
 
     def _too_long(self) -> Effects:
         if isinstance(self._state, Authorization):
