@@ -34,12 +34,12 @@ _TOML = (
     (Mapping, "a table"),
 )
 _BOUNDS = (
-    (Ge, "of at least", "ge"),
-    (Gt, "above", "gt"),
-    (Le, "at most", "le"),
-    (Lt, "below", "lt"),
-    (MinLen, "of a length of at least", "min_length"),
-    (MaxLen, "of a length of at most", "max_length"),
+    (Ge, "ge", "of at least {}"),
+    (Gt, "gt", "above {}"),
+    (Le, "le", "at most {}"),
+    (Lt, "lt", "below {}"),
+    (MinLen, "min_length", "that is not empty"),
+    (MaxLen, "max_length", "of {} characters at most"),
 )
 
 
@@ -67,8 +67,8 @@ def _words(kind: Any) -> str:
 
 def _bounds(metadata: list[Any]) -> str:
     found = [
-        f"{words} {getattr(bound, attribute):_}".replace("_", " ")
-        for kind, words, attribute in _BOUNDS
+        words.format(f"{getattr(bound, attribute):_}".replace("_", " "))
+        for kind, attribute, words in _BOUNDS
         for bound in metadata
         if isinstance(bound, kind)
     ]
