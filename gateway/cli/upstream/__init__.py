@@ -1,0 +1,1 @@
+"""What `check-upstream` looks at: the upstream by an independent client, then by our driver."""
