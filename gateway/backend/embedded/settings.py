@@ -16,7 +16,6 @@ class MaildirSettings(Section):
     user: str = Field(default="demo", description="The name with which a client logs in.")
     password: SecretStr = Field(
         default=SecretStr("demo"),
-        min_length=1,
         description="The password of that name. Better kept in `password_file`.",
     )
     password_file: Path | None = Field(
@@ -29,20 +28,21 @@ class MaildirSettings(Section):
         """What the client must give.
 
         Raises:
-            Misconfigured: The file cannot be read or its first line is empty: an empty
-                password would let everybody in.
+            Misconfigured: The file cannot be read, or the password is empty: that would
+                let everybody in.
         """
         if self.password_file is None:
-            return SecretBytes(self.password.get_secret_value().encode())
-        return SecretBytes(_first_line(self.password_file))
+            password = self.password.get_secret_value().encode()
+        else:
+            password = _first_line(self.password_file)
+        if not password:
+            raise Misconfigured(f"the password is empty: {self.password_file or 'password'}")
+        return SecretBytes(password)
 
 
 def _first_line(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            line = file.readline(_LONGEST_PASSWORD).rstrip(b"\r\n")
+            return file.readline(_LONGEST_PASSWORD).rstrip(b"\r\n")
     except OSError as error:
         raise Misconfigured(f"password_file {path}: {error.strerror}") from error
-    if not line:
-        raise Misconfigured(f"password_file {path}: the first line is empty")
-    return line
