@@ -15,7 +15,7 @@ from gateway.telemetry import printable
 _LONGEST_LINE = 64 * 1024
 _PIECE = 64 * 1024
 _BODY_PATIENCE = 10  # a body may take so many times the time of a line
-_SHOWN_LINES = 8
+_SHOWN_LINES = 12
 _SHOWN_WIDTH = 100
 
 Tell = Callable[[str], None]
@@ -217,8 +217,9 @@ class Conversation:
         self._buffer += octets
 
     def _show(self, wire: bytes) -> None:
-        lines = wire.split(b"\r\n", _SHOWN_LINES)
+        lines = wire.removesuffix(b"\r\n").split(b"\r\n", _SHOWN_LINES) if wire else []
         for line in lines[:_SHOWN_LINES]:
-            if line:
-                self._tell(f"S: {printable(line, _SHOWN_WIDTH)}")
-        self._tell(f"S: … {len(wire)} octets" if len(lines) > _SHOWN_LINES else "S: .")
+            self._tell(f"S: {printable(line, _SHOWN_WIDTH)}".rstrip())
+        if len(lines) > _SHOWN_LINES:
+            self._tell(f"S: … {len(wire)} octets")
+        self._tell("S: .")

@@ -7,10 +7,10 @@ from gateway.cli.probe_checks import Check, failed, passed, warned
 from gateway.telemetry import printable
 
 _TAG = re.compile(rb"[\x21-\x7e]+\Z")
-# https://www.iana.org/assignments/pop3-extension-mechanism
+# https://www.iana.org/assignments/pop3-extension-mechanism, and CAPA, which Dovecot announces
 _KNOWN = frozenset(
     b"TOP USER SASL RESP-CODES LOGIN-DELAY PIPELINING EXPIRE UIDL IMPLEMENTATION STLS"
-    b" AUTH-RESP-CODE UTF8 LANG".split()
+    b" AUTH-RESP-CODE UTF8 LANG CAPA".split()
 )
 # https://www.iana.org/assignments/sasl-mechanisms, and XOAUTH2, which is everywhere
 _MECHANISMS = re.compile(

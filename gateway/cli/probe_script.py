@@ -210,9 +210,9 @@ class Probe:
             for count in (0, 5):
                 self._stage = f"TOP {number} {count}"
                 top = talk.fetch(b"TOP %d %d" % (number, count), limit=len(whole) + 65536)
+                announced = b"TOP" in self._announced
+                self._note(probe_capa.optional_command("TOP", announced, top.ok))
                 if not top.ok:
-                    announced = b"TOP" in self._announced
-                    self._note(probe_capa.optional_command("TOP", announced, worked=False))
                     return
                 self._note(probe_bodies.top(number, count, top.octets, whole))
 

@@ -269,13 +269,14 @@ def test_what_is_odd_but_allowed_is_warned_of():
 class NoCapa(FakePop3):
     do_capa = None
     do_uidl = None
+    do_top = None
 
 
 def test_a_server_of_1988_is_usable():
     with NoCapa() as server:
         checks, _ = examine(server)
     assert fails(checks) == {}
-    assert set(warnings(checks)) == {"CAPA", "CAPA UIDL"}
+    assert set(warnings(checks)) == {"CAPA", "CAPA UIDL", "CAPA TOP"}
 
 
 class OnlySasl(FakePop3):
