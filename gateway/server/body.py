@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from gateway.backend.port import Body
+from gateway.errors import BodyBroken, Unavailable
 from gateway.pop3 import replies
 from gateway.pop3.events import SendBody
 from gateway.pop3.multiline import Stuffer, TopCutter
@@ -24,6 +25,7 @@ class BodyPipe:
         self._stuffer = Stuffer()
         self._cutter = None if effect.top is None else TopCutter(effect.top)
         self._abandoned = False
+        self._left: int | None = None
         self.begun = False
         self.octets = 0
 
@@ -35,11 +37,20 @@ class BodyPipe:
         """
         await self._body.start(self)
         if not self._abandoned:
+            self._check()
             self._write(self._stuffer.finish())
+
+    def _check(self) -> None:
+        """The terminator says that all is here: a driver's word alone is not enough."""
+        if not self.begun:
+            raise Unavailable("the driver ended a message that it had not begun")
+        if self._left and not (self._cutter and self._cutter.finished):
+            raise BodyBroken(f"the driver announced {self._left} octets more than it sent")
 
     def begin(self, octets: int | None) -> None:
         """See `Sink`: only now is it certain that there is a message to announce."""
         self.begun = True
+        self._left = octets
         if not self._abandoned:
             self._write(replies.body(octets if self._effect.top is None else None))
 
@@ -47,16 +58,15 @@ class BodyPipe:
         """See `Sink`."""
         if self._abandoned:
             return
+        if self._left is not None:
+            self._left -= len(chunk)
         if self._cutter is not None:
-            chunk = self._cut(self._cutter, chunk)
+            chunk = self._cutter.feed(chunk)
         self.octets += len(chunk)
         self._write(self._stuffer.feed(chunk))
-
-    def _cut(self, cutter: TopCutter, chunk: bytes) -> bytes:
-        part = cutter.feed(chunk)
-        if cutter.finished:
+        if self._cutter is not None and self._cutter.finished:
+            # Not before the write: a body may end in the moment when it is stopped.
             self._body.stop()
-        return part
 
     def pause(self) -> None:
         """The client takes no more for now."""
