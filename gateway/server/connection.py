@@ -138,10 +138,13 @@ class Pop3Connection(Protocol):
             timer.stop()
         if self._wait_timer is not None:
             self._wait_timer.stop()
+        # Before anything ends: a message cut short is not delivered, and what the client
+        # sent behind RETR (DELE, QUIT) must not be carried out as if it were.
+        effects = self._session.handle(events.Gone())
         if self._pipe is not None:
             self._pipe.abandon()
         self._listing = None
-        self._handle(events.Gone())
+        self._carry_out(effects)
         self._on_lost(self)
         self._report()
 
