@@ -264,14 +264,17 @@ class Pop3Connection(Protocol):
 
     def _send_body(self, effect: events.SendBody) -> None:
         self._flush()
-        body = self._maildrop().upstream.body(effect.ref, effect.top)
-        self._pipe = BodyPipe(effect, body, self.transport.write)
-        self._gate.attach(self._pipe)
 
         def done(result: Failure | None) -> None:
             self._body_done(effect, result)
 
-        self._shared.deeds.run(self._pipe.run(), self._emit, done)
+        self._shared.deeds.run(self._deliver(effect), self._emit, done)
+
+    async def _deliver(self, effect: events.SendBody) -> None:
+        body = self._maildrop().upstream.body(effect.ref, effect.top)
+        self._pipe = BodyPipe(effect, body, self.transport.write)
+        self._gate.attach(self._pipe)
+        await self._pipe.run()
 
     def _body_done(self, effect: events.SendBody, result: Failure | None) -> None:
         pipe, self._pipe = self._pipe, None
