@@ -86,9 +86,7 @@ class SqliteJournal:
     def interrupted(self, account: str) -> CommitPlan | None:
         """See `Journal`."""
         rows = self._execute("SELECT epoch, refs FROM journal WHERE account = ?", (account,))
-        for epoch, refs in rows:
-            return CommitPlan(epoch, tuple(json.loads(refs)))
-        return None
+        return _plan(*rows[0]) if rows else None
 
     def close(self) -> None:
         """Close the file."""
@@ -99,3 +97,14 @@ class SqliteJournal:
             return self._database.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise Unavailable(f"journal: {error}") from error
+
+
+def _plan(epoch: str, refs: str) -> CommitPlan:
+    """What a row says; a row that nobody can read stays, for the administrator to see."""
+    try:
+        remove = json.loads(refs)
+    except (TypeError, ValueError) as error:
+        raise Unavailable(f"journal: a plan cannot be read: {error}") from error
+    if not isinstance(remove, list) or not all(type(ref) in {int, str} for ref in remove):
+        raise Unavailable("journal: a plan that is no list of messages")
+    return CommitPlan(epoch, tuple(remove))
