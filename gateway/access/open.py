@@ -31,7 +31,7 @@ class OpenMaildrop:
     """A maildrop in TRANSACTION with all that must be given back.
 
     Attributes:
-        account: Whose it is, as the lease and the journal know it.
+        account: Whose it is, as the journal knows it.
         maildrop: The snapshot.
         upstream: The session behind it.
     """
@@ -85,15 +85,17 @@ class Opener:
         """
         upstream = await self._backend.open(login)
         try:
-            return await self._lease(account_of(login, self._upstream), upstream)
+            return await self._lease(login, upstream)
         except BaseException:
             await upstream.close()
             raise
 
-    async def _lease(self, account: str, upstream: BackendSession) -> OpenMaildrop:
-        lease = await self._leases.acquire(account)
+    async def _lease(self, login: Login, upstream: BackendSession) -> OpenMaildrop:
+        exclusive = account_of(login, self._upstream)
+        account = exact_account_of(login, self._upstream)
+        lease = await self._leases.acquire(exclusive)
         try:
-            self._delays.enter(account)
+            self._delays.enter(exclusive)
             maildrop = await self._settle(account, upstream, await upstream.snapshot())
         except BaseException:
             lease.release()
@@ -120,9 +122,18 @@ class Opener:
 
 
 def account_of(login: Login, upstream: str) -> str:
-    """The name under which lease and journal know an account.
+    """The name under which leases and delays know an account.
 
     Mail servers take names in any letter case; two spellings must not get two leases.
     """
-    user = login.user.decode("utf-8", "backslashreplace").casefold()
+    return exact_account_of(login, upstream).casefold()
+
+
+def exact_account_of(login: Login, upstream: str) -> str:
+    """The name under which the journal knows an account: no two names have the same.
+
+    To servers that do tell letter case apart, two spellings are two people, and a plan of
+    one carried out on the mailbox of the other would remove mail that nobody marked.
+    """
+    user = login.user.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
     return f"{upstream} {user}"
