@@ -222,3 +222,12 @@ async def test_a_size_that_lied_breaks_one_body_and_is_right_at_the_next_login(b
     assert [type(event) for event in box.events] == [MaildirSizeCorrected]
     _session, drop = await box.snapshot(backend)
     assert list(drop.octets) == [3]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_size_that_lied_does_not_matter_to_whoever_had_enough(box, sink):
+    box.put("1.a,S=2,W=2", b"x\n")
+    _session, body = await only_body(box)
+    sink.on_write = lambda _chunk: body.stop()
+    assert await body.start(sink) == 3
+    assert [type(event) for event in box.events] == [MaildirSizeCorrected]
