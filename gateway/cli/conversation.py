@@ -91,7 +91,6 @@ class Conversation:
         self._timeout = timeout
         self._tell = tell
         self._buffer = bytearray()
-        self._secret = b""
         try:
             self._socket: socket.socket = socket.create_connection(address, timeout)
         except OSError as error:
@@ -113,18 +112,20 @@ class Conversation:
         except OSError as error:
             raise ConversationBroken(f"TLS: {error}") from error
 
-    def hide(self, secret: bytes) -> None:
-        """Replace this in all that the server says from now on."""
-        self._secret = secret
-
     def greeting(self) -> Reply:
         """The server's first line."""
         return self._status()
 
-    def ask(self, line: bytes, shown: str | None = None) -> Reply:
-        """Say one command and wait for its status line."""
+    def ask(self, line: bytes, shown: str | None = None, secret: bytes = b"") -> Reply:
+        """Say one command and wait for its status line.
+
+        Args:
+            line: The command.
+            shown: What to show instead of it.
+            secret: Is replaced in the answer: some servers repeat what they did not like.
+        """
         self._say(line, shown)
-        return self._status()
+        return self._status(secret)
 
     def ask_at_once(self, lines: Sequence[bytes]) -> list[Reply]:
         """Say several commands in one packet, then wait for as many status lines."""
@@ -165,10 +166,12 @@ class Conversation:
         except OSError as error:
             raise ConversationBroken(f"sending: {error}") from error
 
-    def _status(self) -> Reply:
+    def _status(self, secret: bytes = b"") -> Reply:
         line = self._line(time.monotonic() + self._timeout)
-        if self._secret:
-            line = line.replace(self._secret, b"***")
+        if secret:
+            # Not in the first word: a password may be as short as `O`.
+            word, blank, rest = line.partition(b" ")
+            line = word + blank + rest.replace(secret, b"***")
         self._tell(f"S: {printable(line)}")
         if not line.startswith((b"+OK", b"-ERR")):
             raise ConversationBroken(f"neither +OK nor -ERR: {printable(line)}")

@@ -142,13 +142,12 @@ class Probe:
     def _login(self, talk: Conversation) -> Reply:
         self._stage = "login"
         user, password = self._account.user, self._account.password
-        talk.hide(password)
         mechanisms = self._announced.get(b"SASL", b"").upper().split()
         if self._announced and b"USER" not in self._announced and b"PLAIN" in mechanisms:
             token = base64.b64encode(b"\0" + user + b"\0" + password)
-            return talk.ask(b"AUTH PLAIN " + token, "AUTH PLAIN ***")
+            return talk.ask(b"AUTH PLAIN " + token, "AUTH PLAIN ***", token)
         answer = talk.ask(b"USER " + user)
-        return talk.ask(b"PASS " + password, "PASS ***") if answer.ok else answer
+        return talk.ask(b"PASS " + password, "PASS ***", password) if answer.ok else answer
 
     def _listings(self, talk: Conversation) -> dict[int, int]:
         self._stage = "LIST"

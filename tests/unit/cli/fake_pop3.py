@@ -49,8 +49,12 @@ class FakePop3:
             with client, contextlib.suppress(Bye, OSError):
                 client.settimeout(5)
                 self.marks = set()
-                client.sendall(self.greeting + b"\r\n")
-                self.session(client)
+                with self.secured(client) as client:
+                    client.sendall(self.greeting + b"\r\n")
+                    self.session(client)
+
+    def secured(self, client):
+        return client
 
     def session(self, client):
         buffer = b""

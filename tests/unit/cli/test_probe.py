@@ -336,17 +336,29 @@ class Tls(FakePop3):
                 raise Bye
 
 
+class Pop3s(FakePop3):
+    context = None
+
+    def secured(self, client):
+        return self.context.wrap_socket(client, server_side=True)
+
+
+def server_context(certificates):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.server.combined)
+    return context
+
+
 @pytest.fixture
 def tls_server(certificates):
     server = Tls()
-    server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.context.load_cert_chain(certificates.server.combined)
+    server.context = server_context(certificates)
     with server:
         yield server
 
 
-def run(server, *arguments, password="s3cret-pass"):
-    url = f"pop3://kim@127.0.0.1:{server.port}"
+def run(server, *arguments, password="s3cret-pass", scheme="pop3"):
+    url = f"{scheme}://kim@127.0.0.1:{server.port}"
     environment = {"POP3_PASSWORD": password}
     return CliRunner().invoke(probe, [url, "--timeout", "0.5", *arguments], env=environment)
 
@@ -450,3 +462,27 @@ def test_no_thread_is_left():
     assert not server._thread.is_alive()
     assert threading.active_count() < 20
     assert len(MAIL) == 3
+
+
+class AnyPassword(FakePop3):
+    def do_pass(self, password):
+        return b"-ERR not " + password + b"\r\n" if password == b"E" else b"+OK\r\n"
+
+
+@pytest.mark.parametrize(("password", "status"), [("5", 0), ("OK", 0), ("E", 1)])
+def test_a_short_password_spoils_nothing(password, status):
+    with AnyPassword() as server:
+        result = run(server, password=password)
+    assert result.exit_code == status, result.output
+    assert "S: -ERR not E" not in result.output
+
+
+def test_pop3s(certificates):
+    server = Pop3s()
+    server.context = server_context(certificates)
+    with server:
+        good = run(server, "--ca", str(certificates.authority), scheme="pop3s")
+        bad = run(server, scheme="pop3s")
+    assert good.exit_code == 0, good.output
+    assert (bad.exit_code, "CERTIFICATE_VERIFY_FAILED" in bad.output) == (1, True)
+    assert run(server, "--starttls", scheme="pop3s").exit_code == 2
