@@ -19,19 +19,20 @@ class LoginDelays:
         self._now = now
         self._logins: OrderedDict[str, float] = OrderedDict()
 
-    def enter(self, account: str) -> None:
-        """Note a login.
+    def check(self, account: str) -> None:
+        """Whether a login may go on.
 
         Raises:
-            Throttled: The last one was too short a time ago; this one does not count.
+            Throttled: The last one was too short a time ago.
         """
-        if not self._seconds:
-            return
-        now = self._now()
-        self._forget_before(now - self._seconds)
+        self._forget_before(self._now() - self._seconds)
         if account in self._logins:
             raise Throttled(f"last login less than {self._seconds:g} s ago")
-        self._logins[account] = now
+
+    def note(self, account: str) -> None:
+        """A login has succeeded; one that failed must not keep its client out."""
+        if self._seconds:
+            self._logins[account] = self._now()
 
     def _forget_before(self, then: float) -> None:
         while self._logins and next(iter(self._logins.values())) <= then:

@@ -95,8 +95,9 @@ class Opener:
         account = exact_account_of(login, self._upstream)
         lease = await self._leases.acquire(exclusive)
         try:
-            self._delays.enter(exclusive)
+            self._delays.check(exclusive)
             maildrop = await self._settle(account, upstream, await upstream.snapshot())
+            self._delays.note(exclusive)
         except BaseException:
             lease.release()
             raise
