@@ -1,0 +1,204 @@
+"""The gateway itself as a child process, in front of whatever the test names."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import tomlkit
+
+from tests.support import launch
+from tests.support.pop3_client import Pop3Client
+
+PROGRAM = Path(sys.executable).with_name("pop3-gateway")
+_PLACE = re.compile(r"(pop3s?) \S+?:(\d+)(?=,|$)", re.MULTILINE)
+
+
+class RunningGateway:
+    """``pop3-gateway serve`` on free loopback ports; a context manager.
+
+    It stops with SIGKILL at the end of the block, or of the tests. ``start`` after ``wait``
+    or ``kill`` brings it back with the same state directory and on other ports.
+
+    Args:
+        upstream: the URL, e.g. ``imap://127.0.0.1:143``.
+        certificates: shown to clients; without them neither STLS nor implicit TLS.
+        settings: tables of the TOML file over those that are good for tests.
+        flags: more of the command line.
+        listeners: the flags that say where to listen, instead of ports that are free.
+        environment: of the process, if not ours.
+        sockets: listening sockets handed over as systemd does.
+    """
+
+    host = "127.0.0.1"
+    patience = 15.0
+
+    def __init__(
+        self,
+        upstream,
+        *,
+        certificates=None,
+        settings=None,
+        flags=(),
+        listeners=None,
+        environment=None,
+        sockets=(),
+    ):
+        self._upstream = upstream
+        self._certificates = certificates
+        self._settings = settings or {}
+        self._flags = flags
+        self._listeners = listeners
+        self._environment = environment
+        self._sockets = sockets
+        self._process = None
+        self.directory = None
+        self.port = self.tls_port = None
+
+    # Life and death.
+
+    def launch(self):
+        """Start the process without waiting for anything."""
+        if self.directory is None:
+            self.directory = Path(tempfile.mkdtemp(prefix="gateway-", dir="/tmp"))
+            (self.directory / "settings.toml").write_text(tomlkit.dumps(self._tables()))
+        descriptors = [sock.fileno() for sock in self._sockets]
+        handed_over = ",".join(map(str, descriptors)) or "-"
+        starter = [sys.executable, "-I", "-S", launch.__file__, handed_over]
+        with self.log_path.open("ab") as log, self.output_path.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*starter, *self._command()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=log,
+                env=self._environment,
+                pass_fds=descriptors,
+            )
+        return self
+
+    def start(self):
+        self.launch()
+        deadline = time.monotonic() + self.patience
+        while not self.ready_line.endswith("\n"):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                status = self.kill()
+                raise RuntimeError(f"no gateway, status {status}:\n{self.log_text()}")
+            time.sleep(0.005)
+        ports = {kind: int(port) for kind, port in _PLACE.findall(self.ready_line)}
+        self.port, self.tls_port = ports.get("pop3"), ports.get("pop3s")
+        return self
+
+    def _tables(self):
+        # A wrong password is answered at once: the delay has its own tests.
+        tables = {"pop3": {"failed_login_delay": 0, "max_failed_logins": 100}}
+        for name, table in self._settings.items():
+            tables[name] = {**tables.get(name, {}), **table}
+        return tables
+
+    def _command(self):
+        listeners = self._listeners
+        if listeners is None:
+            listeners = ["--listen", f"{self.host}:0"]
+            listeners += ["--listen-tls", f"{self.host}:0"] if self._certificates else []
+        pair = self._certificates and self._certificates.server
+        shown = ["--cert", str(pair.certificate), "--key", str(pair.key)] if pair else []
+        return [
+            *(str(PROGRAM), "serve", "--config", str(self.directory / "settings.toml")),
+            *("--upstream", self._upstream, "--state-dir", str(self.directory / "state")),
+            *(*listeners, *shown, *self._flags),
+        ]
+
+    def signal(self, number):
+        self._process.send_signal(number)
+
+    def terminate(self):
+        """SIGTERM: drain; see `wait`."""
+        self.signal(signal.SIGTERM)
+
+    def wait(self, timeout=15.0):
+        """The exit status."""
+        return self._process.wait(timeout)
+
+    def kill(self):
+        """SIGKILL; returns the exit status."""
+        self._process.kill()
+        return self.wait()
+
+    def close(self):
+        if self._process is not None:
+            self.kill()
+        if self.directory is not None:
+            shutil.rmtree(self.directory)
+            self.directory = None
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_):
+        self.close()
+
+    # Looking at it.
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    @property
+    def running(self):
+        return self._process.poll() is None
+
+    @property
+    def log_path(self):
+        return self.directory / "log"
+
+    @property
+    def output_path(self):
+        return self.directory / "output"
+
+    @property
+    def ready_line(self):
+        return self.output_path.read_text()
+
+    def log_text(self):
+        """Standard error since the first start."""
+        return self.log_path.read_text(errors="replace")
+
+    def wait_for_log(self, text, timeout=10.0):
+        """Until the log holds the text."""
+        wait_until(lambda: text in self.log_text(), timeout, f"{text!r} in the log")
+
+    def memory(self):
+        """The resident memory in octets."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"^VmRSS:\s*(\d+) kB$", status, re.MULTILINE)[1]) * 1024
+
+    def client(self, *, tls=None, timeout=20.0):
+        """A raw connection, greeting read; ``tls`` is a context for implicit TLS."""
+        port = self.port if tls is None else self.tls_port
+        return Pop3Client(self.host, port, tls=tls, timeout=timeout)
+
+    def login(self, user, password, **options):
+        """A connection in TRANSACTION."""
+        client = self.client(**options)
+        try:
+            client.login(user, password)
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+
+def wait_until(condition, timeout=10.0, what="it"):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout} s for {what}")
+        time.sleep(0.01)
