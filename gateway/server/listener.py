@@ -15,8 +15,12 @@ from gateway.pop3 import replies
 from gateway.server.connection import Pop3Connection, Surroundings
 from gateway.server.events import ConnectionRefused
 from gateway.server.limits import ConnectionCount
+from gateway.server.timers import Timer
 from gateway.server.transport import ContextFactory, Endpoint, Port, Transport
 from gateway.telemetry import Emitter
+
+_AGAIN = 5.0
+"""Seconds between two looks, in a drain's overtime, for clients to be cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +90,14 @@ class Server:
                 await stopped
         for connection in list(self._connections):
             connection.drain()
-        overtime = self._shared.clock.callLater(seconds, self._abort_messages)
+        overtime = Timer(self._shared.clock, seconds, lambda: self._abort_messages(again))
+        again = Timer(self._shared.clock, _AGAIN, lambda: self._abort_messages(again))
+        overtime.restart()
         if self._connections:
             self._all_gone = Deferred()
             await self._all_gone
-        if overtime.active():
-            overtime.cancel()
+        overtime.stop()
+        again.stop()
         await self._shared.deeds.finished()
 
     def accept(self, address: IAddress | None, *, secure: bool) -> Protocol:
@@ -99,7 +105,7 @@ class Server:
         peer = address.host if isinstance(address, IPv4Address | IPv6Address) else ""
         if not self._count.enter(peer):
             self._emit(ConnectionRefused(peer))
-            return _Refusal()
+            return _Refusal(self._shared)
         self._serial += 1
         connection = Pop3Connection(
             self._shared,
@@ -118,7 +124,9 @@ class Server:
             gone, self._all_gone = self._all_gone, None
             gone.callback(None)
 
-    def _abort_messages(self) -> None:
+    def _abort_messages(self, again: Timer) -> None:
+        """Again and again: an UPDATE that ends in overtime may have a client that is stuck."""
+        again.restart()
         for connection in list(self._connections):
             if not connection.updating:
                 connection.abort()
@@ -136,16 +144,26 @@ class _ConnectionFactory(Factory):
 
 
 class _Refusal(Protocol):
-    """Says why, and closes."""
+    """Says why, and closes; a client that does not take that is cut off.
+
+    It is counted nowhere: under TLS, one that never ends the handshake would stay for ever.
+    """
 
     transport: Transport  # type: ignore[assignment]
 
+    def __init__(self, shared: Surroundings) -> None:
+        self._timer = Timer(shared.clock, shared.limits.login_timeout, self._abort)
+
     def connectionMade(self) -> None:
+        self._timer.restart()
         self.transport.write(replies.TOO_MANY_CONNECTIONS)
         self.transport.loseConnection()
 
     def connectionLost(self, _reason: TwistedFailure = connectionDone) -> None:
-        """Nothing was kept."""
+        self._timer.stop()
+
+    def _abort(self) -> None:
+        self.transport.abortConnection()
 
 
 def _text(address: IAddress) -> str:
