@@ -119,22 +119,39 @@ class Player:
         self._ended = False
 
     def play(self):
-        runner, steps = self._runner, self._dialog.steps
-        position = 0
-        while position < len(steps):
-            kind = steps[position].kind
-            end = position + 1
-            while kind in {"C", "S"} and end < len(steps) and steps[end].kind == kind:
-                end += 1
-            try:
-                self._block(kind, steps[position:end])
-            except AssertionError as error:
-                place = f"{self._dialog.path.name}:{steps[position].number}"
-                raise Mismatch(f"{place}: {error}") from error
-            position = end
+        for kind, steps in self.blocks():
+            self._play_block(kind, steps)
         if not self._ended:
-            runner.still_open()
-        runner.finish(may_commit=self._dialog.has_quit)
+            self._runner.still_open()
+        self._runner.finish(may_commit=self._dialog.has_quit)
+
+    def play_until(self, count, interrupt):
+        """Play the first blocks, then something else that happens, and nothing more."""
+        blocks = self.blocks()[:count]
+        for kind, steps in blocks:
+            self._play_block(kind, steps)
+        self._runner.take_rest()
+        interrupt(self._runner)
+        self._runner.take_rest()
+        quits = [step for kind, steps in blocks if kind == "C" for step in steps]
+        self._runner.finish(may_commit=any("quit" in step.text.lower() for step in quits))
+
+    def blocks(self):
+        """Steps of one kind that follow each other, if they are lines; else one by one."""
+        found = []
+        for step in self._dialog.steps:
+            if step.kind in {"C", "S"} and found and found[-1][0] == step.kind:
+                found[-1][1].append(step)
+            else:
+                found.append((step.kind, [step]))
+        return found
+
+    def _play_block(self, kind, steps):
+        try:
+            self._block(kind, steps)
+        except AssertionError as error:
+            place = f"{self._dialog.path.name}:{steps[0].number}"
+            raise Mismatch(f"{place}: {error}") from error
 
     def _block(self, kind, steps):
         if kind == "C":

@@ -15,8 +15,6 @@ from gateway.server.settings import LimitSettings
 from gateway.telemetry import Emitter
 from tests.protocol.pure_runner import FakeRunner
 
-HIGH_WATER = 65_536
-
 
 class MemoryJournal:
     def __init__(self):
@@ -33,10 +31,15 @@ class MemoryJournal:
 
 
 class MemoryTransport:
-    """A socket's two directions; the client reads when `pump` is called."""
+    """A socket's two directions; the client reads when `client_reads` is called.
 
-    def __init__(self, protocol):
-        self.protocol = protocol
+    Args:
+        protocol: The server's side.
+        high_water: How many octets may be unread before the producer is paused.
+    """
+
+    def __init__(self, protocol, high_water):
+        self.protocol, self.high_water = protocol, high_water
         self.written, self.waiting = b"", []
         self.producer = None
         self.full = self.reading_paused = False
@@ -48,7 +51,7 @@ class MemoryTransport:
             return
         assert not self.closing, "written after loseConnection"
         self.written += data
-        if len(self.written) > HIGH_WATER and not self.full and self.producer is not None:
+        if len(self.written) > self.high_water and not self.full and self.producer is not None:
             self.full = True
             self.producer.pauseProducing()
 
@@ -108,6 +111,8 @@ class MemoryTransport:
 class MemoryRunner(FakeRunner):
     """Feeds packets as they are given."""
 
+    high_water = 65_536
+
     def __init__(self, dialog):
         super().__init__(dialog)
         self.clock, self.journal, self.leases = Clock(), MemoryJournal(), ProcessLeases()
@@ -129,7 +134,7 @@ class MemoryRunner(FakeRunner):
         self.connection = Pop3Connection(
             shared, emit, peer="192.0.2.1", secure=dialog.tls == "active", on_lost=self.on_lost
         )
-        self.transport = MemoryTransport(self.connection)
+        self.transport = MemoryTransport(self.connection, self.high_water)
         self.connection.makeConnection(self.transport)
 
     def on_lost(self, _):
@@ -206,6 +211,7 @@ class MemoryRunner(FakeRunner):
         assert self.lost == 1
         assert self.clock.getDelayedCalls() == []
         assert not [event for event in self.events if isinstance(event, InternalError)]
+        assert self.password.decode("latin-1") not in repr(self.events)
 
 
 class OctetRunner(MemoryRunner):
@@ -218,3 +224,9 @@ class OctetRunner(MemoryRunner):
 
     def packets(self, data):
         return [data[n : n + 1] for n in range(len(data))]
+
+
+class TrickleRunner(OctetRunner):
+    """As above, to a client whose buffer is full after every write."""
+
+    high_water = 0

@@ -3,10 +3,15 @@
 import pytest
 
 from tests.protocol.dialog import FOLDER, Player, read
-from tests.protocol.memory_runner import MemoryRunner, OctetRunner
+from tests.protocol.memory_runner import MemoryRunner, OctetRunner, TrickleRunner
 from tests.protocol.pure_runner import PureRunner
 
-RUNNERS = {"session": PureRunner, "packets": MemoryRunner, "octets": OctetRunner}
+RUNNERS = {
+    "session": PureRunner,
+    "packets": MemoryRunner,
+    "octets": OctetRunner,
+    "trickle": TrickleRunner,
+}
 FILES = sorted(FOLDER.glob("*.pop3"))
 CASES = [
     pytest.param(path, runner, id=f"{path.stem}-{runner}")
