@@ -7,7 +7,6 @@ from typing import Literal, TextIO, cast
 
 import structlog
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogBeginner
-from zope.interface import directlyProvides
 
 from gateway.telemetry import Event, Level, Sink
 
@@ -40,7 +39,8 @@ def take_over_twisted(stream: TextIO = sys.stderr) -> None:
     def observe(event: LogEvent) -> None:
         if event.get("log_level", LogLevel.info) < LogLevel.error:
             return
-        failure = event.get("log_failure")
+        # Twisted's reactor still reports a crash by its older log, under the other name.
+        failure = event.get("log_failure") or event.get("failure")
         error = getattr(failure, "value", None)
         frames = traceback.format_tb(error.__traceback__) if error is not None else []
         name = type(error).__name__ if error is not None else event.get("log_namespace")
