@@ -25,6 +25,8 @@ def apply(backend, text):
         backend.change_epoch()
     elif words[0] == "chunks":
         faults.chunks = tuple(map(int, words[1:]))
+    elif words[0] == "announces":
+        faults.announces_more = int(words[1])
     elif words == ["estimates", "octets"]:
         backend.announce = False
     else:

@@ -32,6 +32,8 @@ class Faults:
             `begin`.
         hang: The steps that wait for `FakeBackend.go_on`: open, snapshot, body, commit, close.
         commit_keeps: Refs that `commit` leaves where they are.
+        announces_more: How many octets `begin` announces over those that come; a driver that
+            breaks its contract.
         chunks: The sizes of the chunks of a body, one after the other, again and again.
     """
 
@@ -42,6 +44,7 @@ class Faults:
     body_after: int | None = None
     hang: set = field(default_factory=set)
     commit_keeps: frozenset = frozenset()
+    announces_more: int = 0
     chunks: tuple[int, ...] = (65_536,)
 
 
@@ -187,7 +190,8 @@ class FakeBody:
             raise MessageGone("no such UID")
         message = backend.messages[self._ref]
         backend.counts["begin"] += 1
-        sink.begin(len(message) if backend.announce else None)
+        announced = len(message) + backend.faults.announces_more
+        sink.begin(announced if backend.announce else None)
         await self._write(message[:after], sink)
         if after is not None and not self.stopped:
             await backend.wait("body")
