@@ -4,7 +4,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from OpenSSL import SSL, crypto
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
     Certificate,
@@ -51,10 +55,12 @@ def server_options(certificate_file: Path, key_file: Path) -> CertificateOptions
         Misconfigured: A file cannot be used, or the two do not belong together.
     """
     own, *chain = _certificates(certificate_file)
-    options = CertificateOptions(
+    # pyOpenSSL wants cryptography's objects, Twisted's annotations are older than that.
+    made: Any = CertificateOptions
+    options: CertificateOptions = made(
         privateKey=_key(key_file),
-        certificate=own.original,
-        extraCertChain=[link.original for link in chain],
+        certificate=own,
+        extraCertChain=chain,
         raiseMinimumTo=TLSVersion.TLSv1_2,
     )
     try:
@@ -76,25 +82,24 @@ def _read(path: Path) -> bytes:
 
 def _authorities(path: Path) -> Any:
     return trustRootFromCertificates(  # type: ignore[no-untyped-call]
-        _certificates(path)
+        [Certificate.loadPEM(each.public_bytes(Encoding.PEM)) for each in _certificates(path)]
     )
 
 
-def _certificates(path: Path) -> list[Certificate]:
+def _certificates(path: Path) -> list[x509.Certificate]:
     blocks = _CERTIFICATE.findall(_read(path))
     if not blocks:
         raise Misconfigured(f"no certificate in {path}: give one or more in PEM form")
     try:
-        return [Certificate.loadPEM(block) for block in blocks]
-    except (crypto.Error, ValueError) as error:
+        return [x509.load_pem_x509_certificate(block) for block in blocks]
+    except ValueError as error:
         raise Misconfigured(f"a certificate in {path} is damaged: replace the file") from error
 
 
-def _key(path: Path) -> crypto.PKey:
+def _key(path: Path) -> PrivateKeyTypes:
     try:
-        # An empty passphrase, or OpenSSL would ask for one at the terminal.
-        return crypto.load_privatekey(crypto.FILETYPE_PEM, _read(path), passphrase=b"")
-    except (crypto.Error, ValueError) as error:
+        return load_pem_private_key(_read(path), password=None)
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:  # TypeError: encrypted
         raise Misconfigured(
             f"no usable private key in {path}: give it in PEM form and not encrypted"
         ) from error

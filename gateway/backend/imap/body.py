@@ -63,6 +63,7 @@ class ImapBody:
         self._done: Deferred[int] = Deferred(lambda _: self.stop())
         self._begun = False
         self._stopped = False
+        self._in_sink = False  # a sink that stops us has its own call to finish first
         self._written = 0
 
     # The port's side.
@@ -87,6 +88,10 @@ class ImapBody:
         """Finish now; what the upstream still sends of the message is dropped."""
         self._stopped = True
         self._connection.resume(self)
+        if not self._in_sink:
+            self._settle()
+
+    def _settle(self) -> None:
         if not self._done.called:
             self._done.callback(self._written)
 
@@ -166,21 +171,31 @@ class ImapBody:
 
     def _open(self, size: int, origin: int | None) -> str:
         """Octets are about to come; returns what is wrong with that, or nothing."""
-        if self._begun:
+        if self._begun or self._stopped:
             return ""
         if not size and self._announced:
             return "an empty message where there was text before"
         self._begun = True
-        if self._sink is not None and not self._stopped:
-            # Of the first part it is not known whether others follow.
-            self._sink.begin(size if origin is None else None)
+        # Of the first part it is not known whether others follow.
+        expected = size if origin is None else None
+        self._call_sink(lambda sink: sink.begin(expected))
         return ""
 
     def _write(self, chunk: bytes) -> None:
-        if self._stopped or self._sink is None:
+        if not self._stopped:
+            self._written += len(chunk)
+            self._call_sink(lambda sink: sink.write(chunk))
+
+    def _call_sink(self, call: Callable[[Sink], None]) -> None:
+        if self._sink is None:
             return
-        self._written += len(chunk)
-        self._sink.write(chunk)
+        self._in_sink = True
+        try:
+            call(self._sink)
+        finally:
+            self._in_sink = False
+        if self._stopped:
+            self._settle()
 
 
 class _Part:

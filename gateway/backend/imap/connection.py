@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
@@ -12,6 +12,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure as Reason
 
 from gateway.backend.imap import faults
+from gateway.backend.imap.collaborators import Clock, DelayedCall, Receiver
 from gateway.backend.imap.encoder import Word, encode, literals
 from gateway.backend.imap.mailbox import Mailbox
 from gateway.backend.imap.reader import (
@@ -53,42 +54,6 @@ class UpstreamLost(Event):
 
     level: ClassVar[Level] = "warning"
     detail: str
-
-
-class DelayedCall(Protocol):
-    """Twisted's IDelayedCall, for the type checker."""
-
-    def active(self) -> bool:
-        """Whether it is still to come."""
-
-    def cancel(self) -> None:
-        """Let it not come."""
-
-    def reset(self, seconds: float) -> None:
-        """Let it come later."""
-
-
-class Clock(Protocol):
-    """The one method of Twisted's IReactorTime that is needed here."""
-
-    def callLater(self, delay: float, call: Callable[[], None], /) -> DelayedCall:
-        """Call something once, `delay` seconds from now."""
-
-
-class Receiver(Protocol):
-    """Takes FETCH responses while its command is in flight."""
-
-    def accepts(self, fetch: Fetch) -> bool:
-        """Whether this is for us. Without a UID nobody knows yet."""
-
-    def literal(self, fetch: Fetch, size: int) -> None:
-        """The message's literal begins; of `fetch` is known what came before it."""
-
-    def data(self, chunk: bytes) -> None:
-        """The next octets of the literal."""
-
-    def fetched(self, fetch: Fetch, streamed: int | None) -> None:
-        """The response is complete; `streamed` is the size of its literal, if it had one."""
 
 
 @dataclass(eq=False, slots=True)
@@ -175,6 +140,12 @@ class Connection(TwistedProtocol):
     def idle(self) -> bool:
         """Whether the server could be asked something and owes nothing."""
         return self._failure is None and not self._unanswered
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no message is on its way, and whatever else is owed will be here soon."""
+        fetching = any(each.receiver is not None for each in self._unanswered.values())
+        return self._failure is None and not fetching and not self._paused_by
 
     def command(
         self,
@@ -341,14 +312,14 @@ class Connection(TwistedProtocol):
             self._emit(UpstreamAlert(self.shown(status.text)))
 
     def _complete(self, status: Status) -> None:
-        command = self._unanswered.pop(status.tag, None)
+        command = self._unanswered.get(status.tag)
         if command is None or status.kind not in {"OK", "NO", "BAD"}:
             raise Violation("an answer to no command of ours")
+        if command.segments and command is not self._unsent[0]:
+            raise Violation("an answer to a command that was not sent")
+        del self._unanswered[status.tag]
         if command.segments:  # refused before all of it was sent
-            if command is not self._unsent[0]:
-                raise Violation("an answer to a command that was not sent")
             self._unsent.popleft()
-            command.segments.clear()
             self._send()
         self._watch()
         if command.found is not None and status.ok and not command.searched:

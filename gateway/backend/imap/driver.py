@@ -11,7 +11,8 @@ from twisted.python.failure import Failure as Reason
 
 from gateway.backend.imap import commit, snapshot
 from gateway.backend.imap.body import ImapBody
-from gateway.backend.imap.connection import Connection, DelayedCall
+from gateway.backend.imap.collaborators import DelayedCall
+from gateway.backend.imap.connection import Connection
 from gateway.backend.imap.login import Connector
 from gateway.backend.imap.settings import ImapSettings, Upstream
 from gateway.backend.port import Capabilities
@@ -125,7 +126,7 @@ class ImapSession:
         if not self._closing:
             self._closing = True
             connection.expect_end()
-            if connection.idle and self._settings.logout_timeout:
+            if connection.quiet and self._settings.logout_timeout:
                 answer = connection.command(b"LOGOUT")
                 answer.addTimeout(self._settings.logout_timeout, self._reactor)
                 await answer.addErrback(_nothing)
