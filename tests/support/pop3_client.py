@@ -67,6 +67,13 @@ class Pop3Client:
         line, feed, self._buffer = self._buffer.partition(b"\n")
         return line + feed
 
+    def some(self, octets):
+        """At least so many octets, or all that come before the connection ends."""
+        parts, self._buffer = [self._buffer], b""
+        while sum(map(len, parts)) < octets and (data := self.more()):
+            parts.append(data)
+        return b"".join(parts)
+
     def rest(self):
         """Everything until the connection ends."""
         parts, self._buffer = [self._buffer], b""
