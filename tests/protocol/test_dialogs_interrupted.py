@@ -48,6 +48,8 @@ INTERRUPTIONS = [drop, drop_in_a_wait, drain, time_out, half_close, fail_from_no
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_interrupted_at_every_step(path, interrupt):
     dialog = read(path)
-    for count in range(1, len(Player(dialog, None).blocks()) + 1):
+    for count, (kind, _) in enumerate(Player(dialog, None).blocks(), 1):
+        if kind == "S":
+            continue  # The answer came with the commands; reading it changes nothing.
         Player(dialog, runner := MemoryRunner(dialog)).play_until(count, interrupt)
         assert runner.backend.left_open == []

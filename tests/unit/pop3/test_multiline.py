@@ -104,6 +104,9 @@ def test_chunk_without_dots_is_not_copied():
 @given(HARD, CUTS, st.integers(0, 6))
 @example(b"\r\n", [1], 0)
 @example(b"a\r\n\r\nb\r\nc", [4], 1)
+@example(b"\ra\nb\n\nc", [2], 0)
+@example(b"\r\r\nb\n\nc", [2], 0)
+@example(b"ab\n\nc", [1], 0)
 def test_top_is_what_the_slow_way_gives_wherever_chunks_are_cut(message, cuts, count):
     assert cut(pieces(message, cuts), count)[0] == cut_slowly(message, count)[0]
     assert cut(every(message, 1), count)[0] == cut_slowly(message, count)[0]
