@@ -5,8 +5,9 @@ import base64
 import pytest
 from pydantic import SecretBytes
 
+from gateway.errors import BadCredentials
 from gateway.pop3 import replies
-from gateway.pop3.events import Close, Open, Send, StartTls, TlsStarted
+from gateway.pop3.events import Close, Open, OpenFailed, Send, StartTls, TlsStarted
 from tests.unit.pop3.playbook import Playbook, kinds, sent
 
 PLAIN = base64.b64encode(b"\0mrose\0secret")
@@ -36,8 +37,9 @@ def test_pass_without_user_is_refused():
 
 def test_pass_uses_the_name_up():
     book = Playbook()
-    book.say(b"USER mrose", b"PASS secret")
-    assert not book.session.logged_in
+    book.say(b"USER mrose", b"PASS wrong")
+    book.tell(OpenFailed(BadCredentials()))
+    assert book.ask(b"PASS secret") == replies.USER_FIRST
 
 
 def test_bad_pass_leaves_the_name():
