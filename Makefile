@@ -1,12 +1,13 @@
 # Two commands do all the set-up: `make demo` runs the gateway, `make test` passes the tests.
 # Both make .venv with locked packages first; PYTHON=... chooses the interpreter.
 
-.PHONY: help demo test install lint types unit clean
+.PHONY: help demo test install lint types unit bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo               install, and serve a sample mailbox by POP3 (MAILDIR=DIR for your own)"
 	@echo "make test               install everything the tests need, and run all of them"
+	@echo "make bench              measure against Dovecot and print a table (BENCH_FLAGS=--quick: 2 minutes)"
 	@echo "make install            make .venv/bin/pop3-gateway and stop there"
 	@echo "make lint types unit    the quick checks alone"
 
@@ -37,6 +38,12 @@ unit:
 	@.ci/bootstrap test
 	.venv/bin/python -m pytest -q tests/unit/pop3 tests/unit/maildrop tests/protocol \
 	    -m 'not servers' --cov=gateway.pop3 --cov=gateway.maildrop --cov-fail-under=100
+
+# What it measures, and how to read it: docs/performance.md.
+bench:
+	@.ci/bootstrap test
+	@tests/install-servers
+	.venv/bin/python -m tests.bench $(BENCH_FLAGS)
 
 clean:
 	rm -rf .venv .servers .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
