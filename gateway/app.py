@@ -13,10 +13,10 @@ from twisted.internet.endpoints import (
     AdoptedStreamServerEndpoint,
     TCP4ServerEndpoint,
     TCP6ServerEndpoint,
+    serverFromString,
 )
 from twisted.internet.interfaces import IOpenSSLContextFactory
 from twisted.python.failure import Failure as TwistedFailure
-from twisted.python.systemd import ListenFDs
 from zope.interface import implementer
 
 from gateway import tls
@@ -161,13 +161,20 @@ def endpoint(text: str, reactor: Any) -> Endpoint:
 
 
 def _inherited(name: str, reactor: Any) -> Endpoint:
-    descriptors = ListenFDs.fromEnvironment(dict(os.environ)).inheritedNamedDescriptors()
-    if name not in descriptors:
+    """A socket that systemd opened.
+
+    Twisted takes systemd's variables out of the environment when its endpoints are
+    imported, so its own endpoint is asked for the descriptor. The family it wants to be
+    told is that of the socket.
+    """
+    try:
+        parse: Any = serverFromString
+        descriptor = parse(reactor, f"systemd:domain=INET:name={name}").fileno
+    except KeyError:
         raise Misconfigured(
             f"systemd gave no socket of the name {name!r}: "
             f"put FileDescriptorName={name} into the socket unit and start that"
-        )
-    descriptor = descriptors[name]
+        ) from None
     with socket.socket(fileno=os.dup(descriptor)) as inherited:
         family = inherited.family
     make: Any = AdoptedStreamServerEndpoint

@@ -102,10 +102,6 @@ def test_a_socket_that_systemd_did_not_give_is_told(office):
     assert "pop3" in line
 
 
-@pytest.mark.xfail(
-    reason="twisted.internet.endpoints takes LISTEN_PID out of the environment on import, so "
-    "that a later ListenFDs.fromEnvironment() finds nothing",
-)
 def test_a_socket_from_systemd_is_served(office):
     config = office('plain = ["systemd:pop3"]')
     with socket.create_server(("127.0.0.1", 0)) as opened:
