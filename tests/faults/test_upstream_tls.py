@@ -12,6 +12,8 @@ from tests.support.certificates import LOOPBACK
 from tests.support.fake_imap import FakeImap, answer, change, hang, raw
 from tests.support.gateway import RunningGateway
 
+UPGRADABLE = "IMAP4rev1 STARTTLS AUTH=PLAIN SASL-IR"
+
 
 def context(pair):
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -89,7 +91,7 @@ def test_a_certificate_that_does_not_fit_is_sys_perm_and_gets_no_password(
 
 def test_a_wrong_name_behind_starttls_gets_no_password(certificates):
     tls = context(certificates.wrong_name)
-    capabilities = "IMAP4rev1 STARTTLS AUTH=PLAIN SASL-IR"
+    capabilities = UPGRADABLE
     with Place(
         "imap+starttls", certificates.authority, tls, capabilities=capabilities
     ) as place:
@@ -104,12 +106,13 @@ def upgrading(certificates):
         "imap+starttls",
         certificates.authority,
         tls,
-        capabilities="IMAP4rev1 STARTTLS AUTH=PLAIN SASL-IR",
+        capabilities=UPGRADABLE,
     ) as place:
         yield place
 
 
 def test_the_good_certificate_is_good_behind_starttls(upgrading):
+    upgrading.imap.capabilities = UPGRADABLE
     assert upgrading.login().startswith(b"+OK")
 
 
@@ -132,7 +135,7 @@ STRIPPED = {
 def test_starttls_stripped_or_injected_gets_no_password(upgrading, fault):
     action, reply = STRIPPED[fault]
     scene = Scene(upgrading.imap, upgrading.gateway)
-    upgrading.imap.capabilities = "IMAP4rev1 STARTTLS AUTH=PLAIN SASL-IR"
+    upgrading.imap.capabilities = UPGRADABLE
     if "hidden" in fault:
         upgrading.imap.capabilities = "IMAP4rev1 AUTH=PLAIN"
     upgrading.imap.fault("STARTTLS", action, times=1)
