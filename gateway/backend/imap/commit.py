@@ -47,6 +47,11 @@ def is_precise(capabilities: frozenset[bytes], delete: str) -> bool:
     return delete == "move" and b"MOVE" in capabilities
 
 
+def _asks_for_folder(status: Status) -> bool:
+    """RFC 3501 §7.1 TRYCREATE; GNU mailutils puts the code in the middle of its words."""
+    return status.code == b"TRYCREATE" or b"[TRYCREATE]" in status.text
+
+
 class Update:
     """Carries out one plan.
 
@@ -176,7 +181,7 @@ class Update:
         done: set[int] = set()
         for uid_set, named in uid_sets(uids):
             status = await self._connection.command(b"UID", verb, uid_set, folder)
-            if status.code == b"TRYCREATE" and not status.ok:
+            if not status.ok and _asks_for_folder(status):
                 self._report("CREATE", await self._connection.command(b"CREATE", folder))
                 status = await self._connection.command(b"UID", verb, uid_set, folder)
             self._report(verb.decode(), status)

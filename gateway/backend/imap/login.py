@@ -178,8 +178,8 @@ def _credentials(
         return [b"AUTHENTICATE", b"PLAIN", last], _visible(password, response)
     if b"LOGINDISABLED" in offered:
         raise Misconfigured(
-            "the upstream takes no password on a connection without TLS (LOGINDISABLED): "
-            "use imaps:// or STARTTLS"
+            "the upstream takes neither LOGIN (LOGINDISABLED) nor AUTHENTICATE PLAIN here: "
+            "use imaps:// or STARTTLS, or let it offer PLAIN"
         )
     return [b"LOGIN", Text(login.user), Text(password)], _visible(password)
 

@@ -26,6 +26,12 @@ _PLAIN_BODY = re.compile(
 _BODY_KEY = re.compile(rb"BODY\[\](?:<(\d{1,19})>)?\Z")
 
 
+# GNU mailutils writes EXPUNGED.
+_COUNTS = {kind: kind for kind in (b"EXISTS", b"RECENT", b"EXPUNGE")} | {
+    b"EXPUNGED": b"EXPUNGE"
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """OK, NO, BAD, BYE or PREAUTH.
@@ -147,9 +153,8 @@ def _interpret(parts: Parts) -> Meaning:
         kind = found[2].upper()
         if kind == b"FETCH":
             return _fetch(parts)
-        number = int(found[1])
-        counts = kind in {b"EXISTS", b"RECENT", b"EXPUNGE"}
-        return Count(kind, number) if counts else Other(kind)
+        kind = _COUNTS.get(kind, kind)
+        return Count(kind, int(found[1])) if kind in _COUNTS else Other(kind)
     if found := _NAMED.match(head):
         kind = found[1].upper()
         return _DATA.get(kind, _other)(kind, _without(parts, found.end()))

@@ -255,6 +255,14 @@ async def test_move_makes_the_folder(gateway, capabilities):
         assert list(server.folders) == ["M&APw-ll &- Co"]  # RFC 3501 §5.1.3
 
 
+@pytest_twisted.ensureDeferred
+async def test_move_makes_the_folder_for_a_code_in_the_wrong_place(gateway):
+    with box(capabilities=BARE) as server:
+        server.fault("COPY", answer("NO UID COPY [TRYCREATE] failed"), times=1)
+        assert await commit(gateway, server, 1, delete="move") == Outcome((1,), ())
+        assert len(server.folders["Trash"].messages) == 1
+
+
 @LEVELS
 @pytest_twisted.ensureDeferred
 async def test_move_without_room(gateway, capabilities):

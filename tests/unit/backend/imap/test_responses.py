@@ -43,6 +43,7 @@ def meaning(*parts):
         (b"+ go", Continuation()),
         (b"* 23 EXISTS", Count(b"EXISTS", 23)),
         (b"* 5 expunge", Count(b"EXPUNGE", 5)),
+        (b"* 5 EXPUNGED", Count(b"EXPUNGE", 5)),
         (b"* 0 RECENT", Count(b"RECENT", 0)),
         (b"* 5 THING", Other(b"THING")),
         (b"* FLAGS (a b)", Other(b"FLAGS")),
