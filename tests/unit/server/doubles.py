@@ -342,11 +342,13 @@ class Client:
 class World:
     """Everything of a gateway but sockets and a real upstream."""
 
-    def __init__(self, directory, messages=(ONE, TWO, THREE), rules=None, **limits):
+    def __init__(
+        self, directory, messages=(ONE, TWO, THREE), rules=None, upstream=None, **limits
+    ):
         self.clock = Clock()
         self.events = []
         self.contexts = []
-        self.upstream = FakeUpstream(messages)
+        self.upstream = upstream or FakeUpstream(messages)
         self.leases = CountingLeases()
         self.journal = SqliteJournal(directory / "journal.sqlite")
         self.rules = Pop3Settings(**{"failed_login_delay": 0, **(rules or {})})
@@ -391,7 +393,7 @@ class World:
         """No lease, upstream session, deed or timer is left over."""
         assert len(self.leases) == 0
         assert self.leases.taken == self.leases.released
-        assert self.upstream.open_sessions == 0
+        assert all(session.closed for session in self.upstream.sessions)
         assert not self.deeds._running
         assert [str(call) for call in self.clock.getDelayedCalls()] == []
         return True
