@@ -1,7 +1,7 @@
 """Opens the INBOX and freezes it: what is there, how large, under which UIDs."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from operator import lt
@@ -16,6 +16,7 @@ from gateway.maildrop.uidl import ImapUniqueIds
 from gateway.telemetry import Emitter, Event, Level
 
 _TRIES = 3
+_ZERO = array("I", [0])
 # NO with one of these will not go away by itself (RFC 5530 §3).
 _LASTING = frozenset({b"NOPERM", b"NONEXISTENT", b"CANNOT"})
 
@@ -71,7 +72,7 @@ async def take(connection: Connection, emit: Emitter, *, hide_deleted: bool) -> 
     hidden: set[int] = set()
     if hide_deleted and rows.uids:
         await search(connection, b"DELETED", hidden)
-    return _freeze(uidvalidity, *_in_order(rows), hidden)
+    return _freeze(uidvalidity, rows, hidden)
 
 
 def _refused(connection: Connection, status: Status) -> Misconfigured | Unavailable:
@@ -111,10 +112,10 @@ async def _list(connection: Connection, emit: Emitter) -> Rows:
         expected, gone = mailbox.exists or 0, mailbox.expunged
         if not expected:
             return Rows()
-        rows = await _ask(connection)
+        rows = _in_order(await _ask(connection))
         # Whatever was removed meanwhile may or may not be listed; new mail likewise.
         expected -= mailbox.expunged - gone
-        listed = len(set(rows.uids) - {0})
+        listed = len(rows.uids)
         if listed >= expected:
             return rows
         emit(ListingShort(listed, expected))
@@ -138,22 +139,24 @@ async def _ask(connection: Connection) -> Rows:
     return listing.rows
 
 
-def _in_order(rows: Rows) -> tuple["array[int]", "array[int]"]:
-    """The columns by ascending UID, each UID once; nearly always they come like that."""
+def _in_order(rows: Rows) -> Rows:
+    """The rows by ascending UID, each UID once; nearly always they come like that."""
     uids = rows.uids
-    if all(map(lt, uids, islice(uids, 1, None))):
-        return uids, rows.octets
-    octets = dict(zip(uids, rows.octets, strict=True))
-    ascending = array("I", sorted(octets))
-    return ascending, array("Q", (octets[uid] for uid in ascending))
+    if all(map(lt, uids, islice(uids, 1, None))) and uids[:1] != _ZERO:
+        return rows
+    return _only(rows, lambda uid: uid > 0)  # no message has UID 0 (RFC 3501 §2.3.1.1)
 
 
-def _freeze(
-    uidvalidity: int, uids: "array[int]", octets: "array[int]", hidden: Iterable[int]
-) -> Maildrop:
-    left_out = {0, *hidden}  # no message has UID 0 (RFC 3501 §2.3.1.1)
-    if not left_out.isdisjoint(uids):
-        shown = [(u, o) for u, o in zip(uids, octets, strict=True) if u not in left_out]
-        uids = array("I", (uid for uid, _ in shown))
-        octets = array("Q", (size for _, size in shown))
-    return Maildrop(str(uidvalidity), uids, octets, ImapUniqueIds(uidvalidity, uids))
+def _only(rows: Rows, wanted: Callable[[int], bool]) -> Rows:
+    octets = dict(zip(rows.uids, rows.octets, strict=True))
+    chosen = Rows()
+    for uid in sorted(filter(wanted, octets)):
+        chosen.add(uid, octets[uid])
+    return chosen
+
+
+def _freeze(uidvalidity: int, rows: Rows, hidden: set[int]) -> Maildrop:
+    if hidden:
+        rows = _only(rows, lambda uid: uid not in hidden)
+    unique_ids = ImapUniqueIds(uidvalidity, rows.uids)
+    return Maildrop(str(uidvalidity), rows.uids, rows.octets, unique_ids)
