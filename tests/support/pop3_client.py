@@ -15,10 +15,12 @@ class Refused(Exception):
 class Pop3Client:
     """One connection, greeting read; a context manager."""
 
-    def __init__(self, host, port, *, tls=None, timeout=20.0, receive_buffer=None):
+    def __init__(self, host, port, *, tls=None, timeout=20.0, receive_buffer=None, source=None):
         self.socket = socket.socket()
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source is not None:
+            self.socket.bind((source, 0))
         self.socket.settimeout(timeout)
         self._buffer = b""
         try:
