@@ -7,7 +7,7 @@ outstanding, and no lease is released twice, because only two places release.
 
 from collections.abc import Callable, Mapping
 
-from gateway.errors import BadCommand, BadCredentials, MessageGone
+from gateway.errors import BadCommand, BadCredentials, MessageGone, Unavailable
 from gateway.maildrop import Ref
 from gateway.pop3 import commands, replies, update
 from gateway.pop3.authorization import Authorization
@@ -184,7 +184,9 @@ class Session:
 
     def _open_failed(self, event: OpenFailed) -> Effects:
         self._failed_logins += 1
-        self._refusal = replies.FAILURES[type(event.failure)].reply
+        # No failure of a login may go without a word, not even one that belongs elsewhere.
+        row = replies.FAILURES[type(event.failure)]
+        self._refusal = row.reply or replies.FAILURES[Unavailable].reply
         if isinstance(event.failure, BadCredentials) and self._settings.failed_login_delay:
             return [Wait(self._settings.failed_login_delay)]
         return self._refused(Waited())
