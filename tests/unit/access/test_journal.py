@@ -66,8 +66,10 @@ def test_a_plan_outlives_the_process(path):
     journal.close()
 
 
-def test_its_directory_is_made_and_is_nobody_elses_business(journal, path):
-    assert path.parent.stat().st_mode & 0o077 == 0
+def test_it_is_nobody_elses_business(journal, path):
+    journal.record("a", PLAN)
+    for kept in (path.parent, *path.parent.iterdir()):
+        assert kept.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(
