@@ -123,6 +123,16 @@ def test_a_failed_login_has_the_reply_of_its_failure_and_the_session_stays(
     assert world.everything_is_given_back()
 
 
+@pytest.mark.parametrize("failure", [BodyBroken, MessageGone, EpochChanged, PartialCommit])
+def test_a_failure_that_does_not_belong_to_a_login_has_a_reply_all_the_same(world, failure):
+    world.upstream.trouble["snapshot"] = failure("a driver's mistake")
+    client = world.client()
+    assert b"-ERR" in client.log_in()
+    assert b"-ERR" in client.send(b"NOOP")
+    client.lose()
+    assert world.everything_is_given_back()
+
+
 def test_a_refused_password_is_answered_late(make_world):
     world = make_world(rules={"failed_login_delay": 2})
     client = world.client()
