@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -23,9 +24,15 @@ def make_meter(name):
             continue
         with contextlib.suppress(OSError, ValueError, IndexError):
             usage(group)
-            return CgroupMeter(group, usage)
+            meter = CgroupMeter(group, usage)
+            if _works(meter.wrap(["true"])):
+                return meter
         group.rmdir()
     return TreeMeter()
+
+
+def _works(command):
+    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def _read_cpuacct(group):
@@ -49,7 +56,7 @@ class CgroupMeter:
         return [
             "/bin/sh",
             "-c",
-            f'echo $$ > {self._group}/cgroup.procs; exec "$@"',
+            f'echo $$ > {self._group}/cgroup.procs && exec "$@"',
             "-",
             *command,
         ]
