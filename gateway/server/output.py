@@ -56,9 +56,11 @@ class OutputGate:
     def resumeProducing(self) -> None:
         """The transport's buffer is empty."""
         self.full = False
-        if self._writer is not None:
-            self._writer.resume()
+        writer = self._writer
         self._opened()
+        # Last, because a writer may fill the buffer again before it returns.
+        if writer is not None and writer is self._writer and not self.full:
+            writer.resume()
 
     def stopProducing(self) -> None:
         """The transport is gone; `connectionLost` follows."""
