@@ -130,6 +130,22 @@ def test_a_reader_that_has_stopped_is_cut_off(make_world):
     assert world.everything_is_given_back()
 
 
+def test_a_reader_that_stops_later_is_cut_off_too(make_world):
+    world = make_world(messages=[b"x" * 500_000], stalled_timeout=120)
+    world.upstream.chunk = 50_000
+    client = world.client(room=1000)
+    client.log_in()
+    client.wire.take_all()
+    client.send(b"RETR 1")
+    client.wire.take(60_000)
+    client.wire.take(60_000)
+    world.clock.advance(121)
+    assert client.wire.aborted
+    assert client.closed
+    assert reasons(world) == ["stalled"]
+    assert world.everything_is_given_back()
+
+
 def test_a_slow_reader_is_not(make_world):
     world = make_world(messages=[b"x" * 500_000], stalled_timeout=120)
     world.upstream.chunk = 50_000
