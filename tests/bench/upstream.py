@@ -4,12 +4,12 @@ import base64
 import hashlib
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
 from tests.support.dovecot import Dovecot
 from tests.support.maildir import EPOCH
-from tests.support.oracle import talk
 from tests.support.server import mail_owner
 
 # A session process serves several clients, so that 5,000 idle sessions fit beside the peers';
@@ -125,18 +125,28 @@ class Upstream(Dovecot):
         del self.boxes[name]
 
     def index(self, name):
+        """Have the server look at everything that a front-end will ask for."""
         user = self.user(name)
-        login, select, sizes, _ = talk(
-            self.host,
-            self.port,
+        commands = (
             f"LOGIN {user} pw-{user}",
             "SELECT INBOX",
             "UID FETCH 1:* (FLAGS RFC822.SIZE)",
-            "LOGOUT",
         )
-        expected = f"* {len(self.boxes[name])} EXISTS".encode()
-        if expected not in select or b" OK" not in sizes[-200:]:
-            raise RuntimeError(f"upstream has not indexed {name}: {login!r} {select!r}")
+        with (
+            socket.create_connection((self.host, self.port), 60) as connection,
+            connection.makefile("rb") as replies,
+        ):
+            for number, line in enumerate(commands):
+                connection.sendall(f"t{number} {line}\r\n".encode())
+                seen = 0
+                while not (reply := replies.readline()).startswith(b"t"):
+                    seen += reply.startswith(b"*")
+                    if not reply:
+                        raise RuntimeError(f"upstream closed while it was indexing {name}")
+                if not reply.startswith(b"t%d OK" % number):
+                    raise RuntimeError(f"upstream has not indexed {name}: {reply!r}")
+        if seen != len(self.boxes[name]):
+            raise RuntimeError(f"upstream has {seen} messages in {name}")
 
     # Users.
 
