@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from dataclasses import asdict, replace
@@ -53,15 +54,19 @@ def main():
     scale = QUICK if wanted.quick else Scale()
     if wanted.repeat:
         scale = replace(scale, repeat=wanted.repeat)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     failed = []
     load, started = os.getloadavg()[0], time.monotonic()
     with Bench(scale, wanted.serve_flags.split()) as bench:
         for front in bench.fronts():
             bench.check_refusal(front)
         how = bench.fronts()[0].meter.how
-        for name, scenario in SCENARIOS.items():
-            if not wanted.only or name in wanted.only:
+        chosen = {name: SCENARIOS[name] for name in wanted.only or SCENARIOS}
+        try:
+            for name, scenario in chosen.items():
                 failed += attempt(bench, name, scenario)
+        except KeyboardInterrupt:
+            failed.append(f"{name} and what follows (interrupted)")
     print(table(bench.rows))
     print()
     print(description(how) % (load, os.getloadavg()[0]))
