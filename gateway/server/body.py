@@ -27,6 +27,7 @@ class BodyPipe:
         self._abandoned = False
         self._left: int | None = None
         self.begun = False
+        self.complete = False
         self.octets = 0
 
     async def run(self) -> None:
@@ -39,6 +40,7 @@ class BodyPipe:
         if not self._abandoned:
             self._check()
             self._write(self._stuffer.finish())
+            self.complete = True
 
     def _check(self) -> None:
         """The terminator says that all is here: a driver's word alone is not enough."""

@@ -281,8 +281,10 @@ class Pop3Connection(Protocol):
         self._gate.detach()
         self._idle_timer_restart()
         if result is None:
-            self._retrieved += effect.top is None
-            self._octets += pipe.octets if pipe is not None else 0
+            if pipe is not None:
+                # A client that left in the middle has not got the message.
+                self._retrieved += effect.top is None and pipe.complete
+                self._octets += pipe.octets
             self._handle(events.BodyDone())
             return
         if not self._session.closed:

@@ -64,6 +64,15 @@ class TestLease:
                     assert time.monotonic() - before < 2
                     time.sleep(0.01)
 
+    def test_message_cut_off_is_not_counted(self, gateway, make_user):
+        """The line that sums a session up tells of whole messages."""
+        user = make_user([b"".join(big(20_000_000)), LETTERS[0]])
+        with gateway.login(*user) as client:
+            client.retr(2)
+            client.ok("RETR 1")
+            client.abort()
+        gateway.wait_for_log(f"user={user[0]} retrieved=1 ")
+
     def test_dropped_client_deletes_nothing(self, gateway, dovecot, make_user):
         user = make_user(LETTERS)
         with gateway.login(*user) as client:
