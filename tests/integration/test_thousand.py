@@ -21,7 +21,7 @@ def test_fetchmail_keeps_and_then_deletes(gateway, dovecot, make_user, tmp_path)
     for delete in (False, True):
         home = tmp_path / f"delete {delete}".replace(" ", "-")
         home.mkdir()
-        delivered = drain_fetchmail(account, home, delete=delete)
+        delivered = drain_fetchmail(account, home, delete=delete, batch=True)
         assert len(delivered) == len(messages)
         assert differing(delivered, messages) == []
         left = dovecot.messages_left(user[0])
