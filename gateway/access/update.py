@@ -33,9 +33,12 @@ async def update(
     journal.record(opened.account, plan)
     try:
         outcome = await opened.upstream.commit(plan)
-    finally:
-        # The client is about to be told, so nothing may be done behind its back later.
+    except Exception:
+        # The client is about to be told, so nothing may be done behind its back later. What
+        # is no Exception ends the process, and the client is told nothing.
         _clear(journal, opened.account, emit)
+        raise
+    _clear(journal, opened.account, emit)
     return _checked(plan, outcome)
 
 
