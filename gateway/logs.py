@@ -24,7 +24,7 @@ def sink(level: Level, form: Literal["text", "json"], stream: TextIO = sys.stder
         structlog.WriteLogger(stream),
         processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), renderer],
         wrapper_class=structlog.BoundLogger,
-    )
+    ).bind()  # bound once: the proxy before that binds anew at every line
 
     def write(event: Event, context: Mapping[str, object]) -> None:
         if _ORDER[event.level] >= _ORDER[level]:

@@ -7,10 +7,16 @@ plain values; a secret is never a field. Upstream texts may be.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import ClassVar, Literal
 
 Level = Literal["debug", "info", "warning", "error"]
 Sink = Callable[["Event", Mapping[str, object]], None]
+
+
+@cache
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,7 @@ class Event:
     @classmethod
     def name(cls) -> str:
         """The event's name in the log: the class name in snake_case."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        return _snake_case(cls.__name__)
 
     def values(self) -> dict[str, object]:
         """The event's fields by name."""

@@ -120,3 +120,28 @@ class Backend(Protocol):
         Raises:
             BadCredentials, ConsentMissing, Throttled, Unavailable, Misconfigured
         """
+
+
+class ReusableSession(BackendSession, Protocol):
+    """A session that can serve another login of the same user after `Maildrop` was released."""
+
+    @property
+    def reusable(self) -> bool:
+        """Whether it is in a state from which `revive` may work."""
+
+    def rest(self) -> None:
+        """Nobody uses it for a while: let go of whatever was kept for a client."""
+
+    async def revive(self) -> None:
+        """Make sure that it lives and can take a `snapshot` again.
+
+        Raises:
+            Unavailable: It is of no use any more.
+        """
+
+
+class ReusableBackend(Protocol):
+    """A kind of upstream whose sessions can be kept."""
+
+    async def open(self, login: Login) -> ReusableSession:
+        """See `Backend`."""

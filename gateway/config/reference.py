@@ -46,9 +46,9 @@ def reference() -> str:
 
 def _sections() -> Iterator[str]:
     for table, section in sections().items():
-        if table:
-            yield f"## [{table}]\n\n{inspect.cleandoc(section.__doc__ or '')}\n"
-            yield from _keys(table, section)
+        title = f"[{table}]" if table else "Before any table"
+        yield f"## {title}\n\n{inspect.cleandoc(section.__doc__ or '')}\n"
+        yield from _keys(table, section)
 
 
 def _keys(table: str, section: type[Section]) -> Iterator[str]:
@@ -57,7 +57,8 @@ def _keys(table: str, section: type[Section]) -> Iterator[str]:
         if isinstance(kind, type) and issubclass(kind, Section):
             continue
         yield f"### {name}\n\n{field.description}\n"
-        yield "\n".join(_facts(f"{table}.{name}", field)) + "\n"
+        key = f"{table}.{name}" if table else name
+        yield "\n".join(_facts(key, field)) + "\n"
 
 
 def _facts(key: str, field: FieldInfo) -> Iterator[str]:

@@ -13,13 +13,18 @@ Plain = str | bool | int | float | list["Plain"]
 def show(settings: Settings) -> str:
     """TOML that a run with `--config` reads to the same effect, but for the secrets."""
     document = tomlkit.document()
-    for name in type(settings).model_fields:
-        document.add(name, _table(getattr(settings, name)))
+    _fill(document, settings)
     return tomlkit.dumps(document)
 
 
 def _table(section: Section) -> tomlkit.items.Table:
     table = tomlkit.table()
+    _fill(table, section)
+    return table
+
+
+def _fill(table: tomlkit.TOMLDocument | tomlkit.items.Table, section: Section) -> None:
+    """Plain values first: what follows a table in TOML belongs to that."""
     values = {name: getattr(section, name) for name in type(section).model_fields}
     for name, value in values.items():
         if value is None:
@@ -29,7 +34,6 @@ def _table(section: Section) -> tomlkit.items.Table:
     for name, value in values.items():
         if isinstance(value, Section):
             table.add(name, _table(value))
-    return table
 
 
 def _plain(value: object) -> Plain:

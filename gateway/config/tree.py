@@ -11,6 +11,7 @@ from pydantic import Field, PlainSerializer, PlainValidator
 
 from gateway.backend.embedded.settings import MaildirSettings
 from gateway.backend.imap.settings import ImapSettings
+from gateway.backend.warm import WarmSettings
 from gateway.config.problems import BadValue
 from gateway.config.upstream_url import EXAMPLES, UpstreamUrl
 from gateway.pop3.settings import Pop3Settings
@@ -64,6 +65,9 @@ class UpstreamSettings(Section):
         description="Whether `imap://` may go to another machine, with passwords and mail "
         "readable on the way.",
     )
+    warm: WarmSettings = Field(
+        default_factory=WarmSettings, description="IMAP connections kept after QUIT."
+    )
     imap: ImapSettings = Field(
         default_factory=ImapSettings, description="How the IMAP upstream is used."
     )
@@ -83,6 +87,16 @@ class StateSettings(Section):
             "`~/.local/state/pop3-gateway`"
         },
     )
+    index: bool = Field(
+        default=True,
+        description="Whether to keep UIDs and sizes of messages, so that a login asks the "
+        "upstream for changes alone.",
+    )
+    index_limit: int = Field(
+        default=1 << 30,
+        ge=1 << 20,
+        description="Octets of the index; mailboxes not used for longest are forgotten first.",
+    )
 
 
 class LogSettings(Section):
@@ -97,8 +111,14 @@ class LogSettings(Section):
 
 
 class Settings(Section):
-    """All settings."""
+    """What belongs to no part."""
 
+    workers: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        description="Processes that serve; 0 is one for each processor that may be used.",
+    )
     listen: ListenSettings = Field(
         default_factory=ListenSettings, description="Where clients connect."
     )

@@ -6,7 +6,7 @@ Columns instead of a list of objects: a maildrop of 100,000 messages is then abo
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Ref: TypeAlias = int | str
 """A driver's handle of one message. Opaque outside the driver, except that it can be
@@ -53,24 +53,32 @@ class Maildrop:
         return f"<Maildrop of {len(self)} messages, {self.total} octets>"
 
 
+_NONE: Final[frozenset[int]] = frozenset()
+
+
 class Marks:
-    """The message-numbers that DELE marked, and the octets they take off STAT."""
+    """The message-numbers that DELE marked, and the octets they take off STAT.
+
+    Most sessions mark nothing and hold no set.
+    """
 
     __slots__ = ("_maildrop", "_numbers", "octets")
 
     def __init__(self, maildrop: Maildrop) -> None:
         self._maildrop = maildrop
-        self._numbers: set[int] = set()
+        self._numbers: set[int] | frozenset[int] = _NONE
         self.octets = 0
 
     def add(self, number: int) -> None:
         """Mark a message that is not marked yet."""
+        if not isinstance(self._numbers, set):
+            self._numbers = set()
         self._numbers.add(number)
         self.octets += self._maildrop.octets[number - 1]
 
     def clear(self) -> None:
         """Take all marks back (RSET)."""
-        self._numbers.clear()
+        self._numbers = _NONE
         self.octets = 0
 
     def __contains__(self, number: int) -> bool:

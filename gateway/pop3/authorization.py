@@ -1,6 +1,7 @@
 """AUTHORIZATION (RFC 1939 §4): CAPA, STLS, USER, PASS, AUTH, QUIT, and nothing else."""
 
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from gateway.accounts import sasl
 from gateway.pop3 import capa, commands, replies
@@ -12,20 +13,14 @@ from gateway.pop3.settings import Pop3Settings
 class Authorization:
     """Knows the name given by USER and the SASL exchange under way, if any."""
 
+    __slots__ = ("_mechanism", "_secure", "_settings", "_tls_available", "_user")
+
     def __init__(self, settings: Pop3Settings, *, secure: bool, tls_available: bool) -> None:
         self._settings = settings
         self._secure = secure
         self._tls_available = tls_available
         self._user: bytes | None = None
         self._mechanism: sasl.Mechanism | None = None
-        self._handlers: Mapping[type, Callable[..., Effects]] = {
-            commands.Capa: self._capa,
-            commands.Stls: self._stls,
-            commands.User: self._name,
-            commands.Pass: self._pass,
-            commands.Auth: self._auth,
-            commands.Quit: self._quit,
-        }
 
     @property
     def in_exchange(self) -> bool:
@@ -38,10 +33,10 @@ class Authorization:
         Raises:
             Refused: It does not belong here.
         """
-        handler = self._handlers.get(type(command))
+        handler = self._HANDLERS.get(type(command))
         if handler is None:
             raise Refused(replies.WRONG_STATE_BEFORE_LOGIN)
-        return handler(command)
+        return handler(self, command)
 
     def cancel_exchange(self) -> sasl.Mechanism | None:
         """End the SASL exchange, if there is one; return its mechanism."""
@@ -109,3 +104,12 @@ class Authorization:
 
     def _quit(self, _: commands.Quit) -> Effects:
         return [Send(replies.GOODBYE), Close()]
+
+    _HANDLERS: ClassVar[Mapping[type, Callable[..., Effects]]] = {
+        commands.Capa: _capa,
+        commands.Stls: _stls,
+        commands.User: _name,
+        commands.Pass: _pass,
+        commands.Auth: _auth,
+        commands.Quit: _quit,
+    }

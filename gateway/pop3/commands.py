@@ -8,6 +8,8 @@ from pydantic import SecretBytes
 
 from gateway.errors import BadCommand
 
+_MOST_DIGITS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Capa:
@@ -133,19 +135,18 @@ def carries_credentials(line_start: bytes) -> bool:
     return line_start[:5].upper() in {b"USER ", b"PASS ", b"AUTH "}
 
 
-def _nothing(make: Callable[[], Command]) -> Callable[[bytes | None], Command]:
+def _nothing(command: Command) -> Callable[[bytes | None], Command]:
     def build(rest: bytes | None) -> Command:
         if rest is not None and rest.strip():
             raise BadCommand("no argument expected")
-        return make()
+        return command
 
     return build
 
 
 def _one_number(make: Callable[[int], Command]) -> Callable[[bytes | None], Command]:
     def build(rest: bytes | None) -> Command:
-        (number,) = _numbers(rest, 1)
-        return make(number)
+        return make(_number(rest))
 
     return build
 
@@ -156,16 +157,25 @@ def _optional_number(
     def build(rest: bytes | None) -> Command:
         if rest is None or not rest.strip():
             return make(None)
-        (number,) = _numbers(rest, 1)
-        return make(number)
+        return make(_number(rest))
 
     return build
+
+
+def _number(rest: bytes | None) -> int:
+    """Exactly one decimal number, nearly always without further blanks."""
+    if rest is not None and rest.isdigit() and len(rest) <= _MOST_DIGITS:
+        return int(rest)
+    (number,) = _numbers(rest, 1)
+    return number
 
 
 def _numbers(rest: bytes | None, count: int) -> list[int]:
     """Exactly `count` decimal numbers; digits are ASCII, signs are not digits."""
     words = (rest or b"").split()
-    if len(words) != count or not all(word.isdigit() and len(word) <= 10 for word in words):
+    if len(words) != count or not all(
+        word.isdigit() and len(word) <= _MOST_DIGITS for word in words
+    ):
         raise BadCommand("a number expected" if count == 1 else f"{count} numbers expected")
     return [int(word) for word in words]
 
@@ -198,19 +208,19 @@ def _auth(rest: bytes | None) -> Command:
 
 _GRAMMAR: Mapping[bytes, Callable[[bytes | None], Command]] = MappingProxyType(
     {
-        b"CAPA": _nothing(Capa),
-        b"STLS": _nothing(Stls),
+        b"CAPA": _nothing(Capa()),
+        b"STLS": _nothing(Stls()),
         b"USER": _user,
         b"PASS": _pass,
         b"AUTH": _auth,
-        b"STAT": _nothing(Stat),
+        b"STAT": _nothing(Stat()),
         b"LIST": _optional_number(List),
         b"UIDL": _optional_number(Uidl),
         b"RETR": _one_number(Retr),
         b"TOP": _top,
         b"DELE": _one_number(Dele),
-        b"NOOP": _nothing(Noop),
-        b"RSET": _nothing(Rset),
-        b"QUIT": _nothing(Quit),
+        b"NOOP": _nothing(Noop()),
+        b"RSET": _nothing(Rset()),
+        b"QUIT": _nothing(Quit()),
     }
 )

@@ -55,7 +55,9 @@ class TopCutter:
         self.finished = False
 
     def feed(self, chunk: bytes) -> bytes:
-        """The part of the chunk that belongs to the answer."""
+        """The part of the chunk that belongs to the answer; nothing once it is finished."""
+        if self.finished:
+            return b""
         position = self._skip_header(chunk) if self._in_header else 0
         if not self._in_header:
             position = self._skip_lines(chunk, position)
@@ -104,5 +106,6 @@ def _listing(
     """Pieces, because 100,000 lines in one go would stall every other session."""
     for start in range(0, len(column), _LINES_A_PIECE):
         numbered = enumerate(column[start : start + _LINES_A_PIECE], start + 1)
-        yield b"".join([line % pair for pair in numbered if pair[0] not in marks])
+        shown = (pair for pair in numbered if pair[0] not in marks) if marks else numbered
+        yield b"".join([line % pair for pair in shown])
     yield TERMINATOR

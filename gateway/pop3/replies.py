@@ -121,7 +121,7 @@ def logged_in(messages: int, octets: int) -> bytes:
 
 def stat(messages: int, octets: int) -> bytes:
     """The drop listing of RFC 1939 §5; nothing may follow the two numbers."""
-    return ok(f"{messages} {octets}")
+    return b"+OK %d %d\r\n" % (messages, octets)
 
 
 def listing(messages: int, octets: int) -> bytes:
@@ -131,7 +131,7 @@ def listing(messages: int, octets: int) -> bytes:
 
 def scan(number: int, octets: int) -> bytes:
     """The answer to LIST with an argument."""
-    return ok(f"{number} {octets}")
+    return b"+OK %d %d\r\n" % (number, octets)
 
 
 def unique_id(number: int, identifier: bytes) -> bytes:
@@ -141,12 +141,12 @@ def unique_id(number: int, identifier: bytes) -> bytes:
 
 def body(octets: int | None) -> bytes:
     """The line before a message."""
-    return DONE if octets is None else ok(f"{octets} octets")
+    return DONE if octets is None else b"+OK %d octets\r\n" % octets
 
 
 def marked(number: int) -> bytes:
     """The answer to DELE."""
-    return ok(f"Message {number} marked as deleted")
+    return b"+OK Message %d marked as deleted\r\n" % number
 
 
 def reset(messages: int, octets: int) -> bytes:

@@ -6,6 +6,7 @@ outstanding, and no lease is released twice, because only two places release.
 """
 
 from collections.abc import Callable, Mapping
+from typing import ClassVar, Final
 
 from gateway.errors import BadCommand, BadCredentials, MessageGone, Unavailable
 from gateway.maildrop import Ref
@@ -20,7 +21,6 @@ from gateway.pop3.events import (
     Commit,
     CommitDone,
     CommitFailed,
-    Draining,
     Effect,
     Effects,
     Event,
@@ -43,6 +43,9 @@ from gateway.pop3.settings import Pop3Settings
 from gateway.pop3.transaction import Transaction
 from gateway.pop3.wire import LineBuffer, LineTooLong
 
+_ANSWERED: Final = frozenset(ANSWERED)
+_LAST: Final = frozenset({Close, Abort})
+
 
 class Session:
     """One client's conversation.
@@ -52,6 +55,19 @@ class Session:
         secure: Whether TLS is active from the start.
         tls_available: Whether STLS can be offered.
     """
+
+    __slots__ = (
+        "_bad_commands",
+        "_commands",
+        "_draining",
+        "_failed_logins",
+        "_gone_refs",
+        "_lines",
+        "_pending",
+        "_refusal",
+        "_settings",
+        "_state",
+    )
 
     def __init__(
         self, settings: Pop3Settings, *, secure: bool = False, tls_available: bool = False
@@ -63,20 +79,9 @@ class Session:
         )
         self._pending: Effect | None = None
         self._commands = self._bad_commands = self._failed_logins = 0
-        self._gone_refs: set[Ref] = set()
+        self._gone_refs: set[Ref] | None = None
         self._draining = False
         self._refusal: bytes = b""
-        self._answers: Mapping[type, Callable[..., Effects]] = {
-            Opened: self._opened,
-            OpenFailed: self._open_failed,
-            Waited: self._refused,
-            TlsStarted: self._tls_started,
-            BodyDone: self._sent,
-            BodyFailed: self._body_failed,
-            ListingDone: self._sent,
-            CommitDone: update.end,
-            CommitFailed: update.end,
-        }
 
     @property
     def pending(self) -> Effect | None:
@@ -117,7 +122,7 @@ class Session:
         if self._pending is not None or state is None:
             return None
         try:
-            line = self._lines.next_line(self._line_limit())
+            line = self._lines.next_line(self._line_limit(state))
             if line is None:
                 return None
             return self._did(self._take(state, line))
@@ -130,22 +135,21 @@ class Session:
 
     def handle(self, event: Event) -> Effects:
         """What an event causes."""
-        if isinstance(event, Gone):
-            return self._leave()
-        if isinstance(event, TimedOut):
-            return self._leave_and_close()
-        if isinstance(event, Draining):
-            return self._drain()
+        answer = self._ANSWERS.get(type(event))
+        if answer is None:
+            return self._unasked(event)
         self._pending = None
         if self._state is None:
             return self._late(event)
-        return self._did(self._answers[type(event)](event))
+        return self._did(answer(self, event))
 
     # ---- commands
 
-    def _line_limit(self) -> int:
-        in_exchange = isinstance(self._state, Authorization) and self._state.in_exchange
-        if in_exchange or commands.carries_credentials(self._lines.peek(5)):
+    def _line_limit(self, state: Authorization | Transaction) -> int:
+        """Credentials may be long; where nobody logs in any more there are none."""
+        if isinstance(state, Authorization) and (
+            state.in_exchange or commands.carries_credentials(self._lines.peek(5))
+        ):
             return self._settings.max_credentials_line
         return self._settings.max_line
 
@@ -177,6 +181,14 @@ class Session:
         return self._end([Send(reply), Send(replies.TOO_MANY_BAD_COMMANDS)])
 
     # ---- events
+
+    def _unasked(self, event: Event) -> Effects:
+        """What answers no effect, and comes at any time."""
+        if isinstance(event, Gone):
+            return self._leave()
+        if isinstance(event, TimedOut):
+            return self._leave_and_close()
+        return self._drain()
 
     def _opened(self, event: Opened) -> Effects:
         self._state = Transaction(self._settings, event.maildrop)
@@ -220,10 +232,15 @@ class Session:
 
     def _message_gone(self, ref: Ref, reply: bytes) -> Effects:
         """A client that asks for it again and again must come to an end."""
+        if self._gone_refs is None:
+            self._gone_refs = set()
         if ref in self._gone_refs:
             return self._bad(reply)
         self._gone_refs.add(ref)
         return [Send(reply)]
+
+    def _updated(self, event: CommitDone | CommitFailed) -> Effects:
+        return update.end(event)
 
     def _drain(self) -> Effects:
         if isinstance(self._pending, SendBody | SendListing):
@@ -251,8 +268,21 @@ class Session:
 
     def _did(self, effects: Effects) -> Effects:
         for effect in effects:
-            if isinstance(effect, ANSWERED):
+            kind = type(effect)
+            if kind in _ANSWERED:
                 self._pending = effect
-            elif isinstance(effect, Close | Abort):
+            elif kind in _LAST:
                 self._state = None
         return effects
+
+    _ANSWERS: ClassVar[Mapping[type, Callable[..., Effects]]] = {
+        Opened: _opened,
+        OpenFailed: _open_failed,
+        Waited: _refused,
+        TlsStarted: _tls_started,
+        BodyDone: _sent,
+        BodyFailed: _body_failed,
+        ListingDone: _sent,
+        CommitDone: _updated,
+        CommitFailed: _updated,
+    }

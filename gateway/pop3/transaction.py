@@ -1,6 +1,7 @@
 """TRANSACTION (RFC 1939 §5): the frozen maildrop, its marks, and the commands on them."""
 
 from collections.abc import Callable, Mapping
+from typing import ClassVar, Final
 
 from gateway.accounts import sasl
 from gateway.maildrop import Maildrop, Marks
@@ -17,6 +18,8 @@ from gateway.pop3.events import (
 from gateway.pop3.replies import Refused
 from gateway.pop3.settings import Pop3Settings
 
+_DONE: Final = Send(replies.DONE)
+
 
 class NoSuchMessage(Exception):
     """The message-number is out of range or marked; carries the reply."""
@@ -29,22 +32,12 @@ class NoSuchMessage(Exception):
 class Transaction:
     """Numbers never move here: what the upstream does meanwhile is not seen."""
 
+    __slots__ = ("_maildrop", "_marks", "_settings")
+
     def __init__(self, settings: Pop3Settings, maildrop: Maildrop) -> None:
         self._settings = settings
         self._maildrop = maildrop
         self._marks = Marks(maildrop)
-        self._handlers: Mapping[type, Callable[..., Effects]] = {
-            commands.Capa: self._capa,
-            commands.Stat: self._stat,
-            commands.List: self._list,
-            commands.Uidl: self._uidl,
-            commands.Retr: self._retr,
-            commands.Top: self._top,
-            commands.Dele: self._dele,
-            commands.Noop: self._noop,
-            commands.Rset: self._rset,
-            commands.Quit: self._quit,
-        }
 
     def handle(self, command: commands.Command) -> Effects:
         """Carry out one command.
@@ -52,11 +45,11 @@ class Transaction:
         Raises:
             Refused: It does not belong here.
         """
-        handler = self._handlers.get(type(command))
+        handler = self._HANDLERS.get(type(command))
         if handler is None:
             raise Refused(replies.WRONG_STATE_AFTER_LOGIN)
         try:
-            return handler(command)
+            return handler(self, command)
         except NoSuchMessage as missing:
             return [Send(missing.reply)]
 
@@ -72,7 +65,7 @@ class Transaction:
 
     def _index(self, number: int) -> int:
         """Where the columns hold this message: RFC 1939 knows it only while unmarked."""
-        if not 1 <= number <= len(self._maildrop):
+        if not 1 <= number <= len(self._maildrop.refs):
             raise NoSuchMessage(replies.NO_SUCH_MESSAGE)
         if number in self._marks:
             raise NoSuchMessage(replies.MARKED)
@@ -114,7 +107,7 @@ class Transaction:
         return [Send(replies.marked(command.number))]
 
     def _noop(self, _: commands.Noop) -> Effects:
-        return [Send(replies.DONE)]
+        return [_DONE]
 
     def _rset(self, _: commands.Rset) -> Effects:
         self._marks.clear()
@@ -125,3 +118,16 @@ class Transaction:
         if len(self._marks):
             return [Commit(self._marks.plan())]
         return [Send(replies.GOODBYE), Release(), Close()]
+
+    _HANDLERS: ClassVar[Mapping[type, Callable[..., Effects]]] = {
+        commands.Capa: _capa,
+        commands.Stat: _stat,
+        commands.List: _list,
+        commands.Uidl: _uidl,
+        commands.Retr: _retr,
+        commands.Top: _top,
+        commands.Dele: _dele,
+        commands.Noop: _noop,
+        commands.Rset: _rset,
+        commands.Quit: _quit,
+    }

@@ -13,32 +13,29 @@ class LineBuffer:
     blanks at its end may belong to a password.
     """
 
-    __slots__ = ("_buffer", "_position", "_skipping")
+    __slots__ = ("_octets", "_position", "_skipping")
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._octets = b""
         self._position = 0
         self._skipping = False
 
     def feed(self, data: bytes) -> None:
-        """Add octets as they arrived."""
-        if self._position:
-            del self._buffer[: self._position]
-            self._position = 0
-        self._buffer += data
+        """Add octets as they arrived; as a rule nothing is left, and nothing is copied."""
+        self._octets = self._octets[self._position :] + data
+        self._position = 0
 
     def clear(self) -> None:
         """Forget everything that was not taken as a line yet."""
-        self._buffer.clear()
-        self._position = 0
+        self._empty()
         self._skipping = False
 
     def __len__(self) -> int:
-        return len(self._buffer) - self._position
+        return len(self._octets) - self._position
 
     def peek(self, octets: int) -> bytes:
         """The first octets of what would be the next line, as far as they are there."""
-        return bytes(self._buffer[self._position : self._position + octets])
+        return self._octets[self._position : self._position + octets]
 
     def next_line(self, limit: int) -> bytes | None:
         """The next complete line without its end, or None if there is none yet.
@@ -49,21 +46,28 @@ class LineBuffer:
         Raises:
             LineTooLong: Once for each line over the limit.
         """
-        end = self._buffer.find(b"\n", self._position)
+        octets, start = self._octets, self._position
+        end = octets.find(b"\n", start)
         if end < 0:
             self._limit_unfinished(limit)
             return None
-        start, self._position = self._position, end + 1
+        self._position = end + 1
+        if self._position == len(octets):
+            self._empty()
         if self._skipping or end + 1 - start > limit:
             self._skipping = False
             raise LineTooLong
-        if end > start and self._buffer[end - 1] == 0x0D:
+        if end > start and octets[end - 1] == 0x0D:
             end -= 1
-        return bytes(self._buffer[start:end])
+        return octets[start:end]
 
     def _limit_unfinished(self, limit: int) -> None:
         """A line that is over the limit before it ends is thrown away as it comes."""
         if self._skipping or len(self) > limit:
             self._skipping = True
-            self._buffer.clear()
-            self._position = 0
+            self._empty()
+
+    def _empty(self) -> None:
+        """Keep nothing: an idle session is not to hold the packet of its last command."""
+        self._octets = b""
+        self._position = 0

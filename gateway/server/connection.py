@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure as TwistedFailure
@@ -31,8 +34,7 @@ from gateway.server.timers import Clock, Timer
 from gateway.server.transport import ContextFactory, Transport
 from gateway.telemetry import Emitter, printable
 
-_READ_AHEAD = 65_536
-"""Octets of commands that may wait while one is carried out; then reading stops."""
+_READ_AHEAD = 65_536  # octets of commands that may wait for one; then reading stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,33 +78,22 @@ class Pop3Connection(Protocol):
             shared.rules, secure=secure, tls_available=shared.stls is not None
         )
         self._gate = OutputGate(self._output_full, self._output_free)
-        self._login_timer = self._timer(shared.limits.login_timeout)
-        self._idle_timer = self._timer(shared.limits.idle_timeout)
-        self._stalled_timer = Timer(
-            shared.clock, shared.limits.stalled_timeout, self._abort_stalled
-        )
+        clock, limits = shared.clock, shared.limits
+        self._login_timer = Timer(clock, limits.login_timeout, self._timed_out)
+        self._idle_timer = Timer(clock, limits.idle_timeout, self._timed_out)
+        self._stalled_timer = Timer(clock, limits.stalled_timeout, self._abort_stalled)
         self._wait_timer: Timer | None = None
         self._opened: OpenMaildrop | None = None
         self._pipe: BodyPipe | None = None
         self._listing: Iterator[bytes] | None = None
         self._output: list[bytes] = []
         self._working = self._reading_paused = self._no_more_input = False
+        self._send_now: Callable[[], object] | None = None
+        self._unsent = False
         self._user = ""
         self._reason = "client"
         self._retrieved = self._octets = self._removed = 0
-        self._since = shared.clock.seconds()
-        self._effects: Mapping[type, Callable[..., None]] = {
-            events.Send: self._send,
-            events.StartTls: self._start_tls,
-            events.Open: self._open,
-            events.Wait: self._wait,
-            events.SendBody: self._send_body,
-            events.SendListing: self._send_listing,
-            events.Commit: self._commit,
-            events.Release: self._release,
-            events.Close: self._close,
-            events.Abort: self._abort,
-        }
+        self._since = clock.seconds()
 
     transport: Transport  # type: ignore[assignment]
 
@@ -114,6 +105,7 @@ class Pop3Connection(Protocol):
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
         self.transport.registerProducer(self._gate, True)
+        self._send_now = getattr(self.transport, "doWrite", None)
         self._emit(Connected(self._secure))
         self._login_timer.restart()
         self._carry_out(self._session.greet())
@@ -134,6 +126,7 @@ class Pop3Connection(Protocol):
 
     def connectionLost(self, _reason: TwistedFailure = connectionDone) -> None:
         """The client is gone: give everything back, but let an UPDATE run."""
+        self._send_now = None
         for timer in (self._login_timer, self._idle_timer, self._stalled_timer):
             timer.stop()
         if self._wait_timer is not None:
@@ -160,6 +153,7 @@ class Pop3Connection(Protocol):
 
     def abort(self) -> None:
         """Cut the connection."""
+        self._send_now = None
         self.transport.abortConnection()
 
     # ---- the loop
@@ -177,6 +171,7 @@ class Pop3Connection(Protocol):
             self._carry_out(effects)
         self._working = False
         self._flush()
+        self._push()
         self._end_of_input()
         self._balance_reading()
 
@@ -187,7 +182,7 @@ class Pop3Connection(Protocol):
 
     def _carry_out(self, effects: events.Effects) -> None:
         for effect in effects:
-            self._effects[type(effect)](effect)
+            self._EFFECTS[type(effect)](self, effect)
 
     def _end_of_input(self) -> None:
         """Nothing more will come, and nothing is under way: the client has left."""
@@ -217,7 +212,21 @@ class Pop3Connection(Protocol):
         if self._output:
             data = b"".join(self._output)
             self._output.clear()
-            self.transport.write(data)
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        self.transport.write(data)
+        self._unsent = True
+
+    def _push(self) -> None:
+        """Send at once what waits, without a turn of the reactor for it.
+
+        `doWrite` is what the reactor would call (`IWriteDescriptor`); if it fails, the
+        reactor finds the same failure in its next turn. TLS has none, and waits.
+        """
+        if self._unsent and self._send_now is not None and not self._gate.full:
+            self._send_now()
+        self._unsent = False
 
     def _output_full(self) -> None:
         self._stalled_timer.restart()
@@ -231,6 +240,7 @@ class Pop3Connection(Protocol):
 
     def _start_tls(self, _: events.StartTls) -> None:
         self._flush()
+        self._send_now = None
         self.transport.startTLS(self._shared.stls)
         self._secure = True
         self._login_timer.restart()
@@ -264,17 +274,14 @@ class Pop3Connection(Protocol):
 
     def _send_body(self, effect: events.SendBody) -> None:
         self._flush()
+        delivered = maybeDeferred(self._deliver, effect)
+        self._shared.deeds.run(delivered, self._emit, partial(self._body_done, effect))
 
-        def done(result: Failure | None) -> None:
-            self._body_done(effect, result)
-
-        self._shared.deeds.run(self._deliver(effect), self._emit, done)
-
-    async def _deliver(self, effect: events.SendBody) -> None:
+    def _deliver(self, effect: events.SendBody) -> Deferred[None]:
         body = self._maildrop().upstream.body(effect.ref, effect.top)
-        self._pipe = BodyPipe(effect, body, self.transport.write)
+        self._pipe = BodyPipe(effect, body, self._write)
         self._gate.attach(self._pipe)
-        await self._pipe.run()
+        return self._pipe.run()
 
     def _body_done(self, effect: events.SendBody, result: Failure | None) -> None:
         pipe, self._pipe = self._pipe, None
@@ -307,7 +314,7 @@ class Pop3Connection(Protocol):
                 self._listing = None
                 self._handle(events.ListingDone())
             else:
-                self.transport.write(piece)
+                self._write(piece)
 
     def _commit(self, effect: events.Commit) -> None:
         self._flush()
@@ -334,6 +341,7 @@ class Pop3Connection(Protocol):
         self._idle_timer.stop()
         self._login_timer.stop()
         self._stalled_timer.restart()
+        self._send_now = None
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
@@ -343,9 +351,6 @@ class Pop3Connection(Protocol):
         self.abort()
 
     # ---- timers and the rest
-
-    def _timer(self, seconds: float) -> Timer:
-        return Timer(self._shared.clock, seconds, self._timed_out)
 
     def _idle_timer_restart(self) -> None:
         if self._session.logged_in:
@@ -380,3 +385,16 @@ class Pop3Connection(Protocol):
                 reason=self._reason,
             )
         )
+
+    _EFFECTS: ClassVar[Mapping[type, Callable[["Pop3Connection", Any], None]]] = {
+        events.Send: _send,
+        events.StartTls: _start_tls,
+        events.Open: _open,
+        events.Wait: _wait,
+        events.SendBody: _send_body,
+        events.SendListing: _send_listing,
+        events.Commit: _commit,
+        events.Release: _release,
+        events.Close: _close,
+        events.Abort: _abort,
+    }

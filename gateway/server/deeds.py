@@ -5,8 +5,8 @@ goes on when its client is gone.
 """
 
 import traceback
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure as TwistedFailure
@@ -44,16 +44,20 @@ class Deeds:
         """Give a maildrop back; the lease is free when this returns."""
         self.run(opened.release(), emit, lambda _: None)
 
-    def run(
-        self, coroutine: Coroutine[Any, Any, _Result], emit: Emitter, done: "Done[_Result]"
-    ) -> None:
+    def run(self, deed: Awaitable[_Result], emit: Emitter, done: "Done[_Result]") -> None:
         """Run one deed; `done` gets its result or its failure, exactly once."""
-        deferred: Deferred[_Result] = Deferred.fromCoroutine(coroutine)
+        running: Deferred[_Result]
+        if isinstance(deed, Deferred):
+            running = deed
+        else:
+            running = Deferred.fromCoroutine(cast("Coroutine[Any, Any, _Result]", deed))
 
         def failed(reason: TwistedFailure) -> None:
             done(_as_failure(reason, emit))
 
-        ended: Deferred[None] = deferred.addCallbacks(done, failed)
+        ended: Deferred[None] = running.addCallbacks(done, failed)
+        if ended.called and not ended.paused and not isinstance(ended.result, TwistedFailure):
+            return
         self._running.add(ended)
         ended.addErrback(lambda reason: emit(InternalError(_text(reason))))
         ended.addBoth(lambda _: self._running.discard(ended))

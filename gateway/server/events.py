@@ -24,8 +24,9 @@ class ConnectionRefused(Event):
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn(Event):
-    """A maildrop was opened."""
+    """A maildrop was opened; at the end of the session `Closed` tells the same and more."""
 
+    level: ClassVar[Level] = "debug"
     messages: int
     octets: int
 

@@ -7,17 +7,17 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure as TwistedFailure
 
 from gateway.errors import Misconfigured
 from gateway.pop3 import replies
 from gateway.server.connection import Pop3Connection, Surroundings
 from gateway.server.events import ConnectionRefused
-from gateway.server.limits import ConnectionCount
+from gateway.server.limits import Places
 from gateway.server.timers import Timer
 from gateway.server.transport import ContextFactory, Endpoint, Port, Transport
 from gateway.telemetry import Emitter
+from gateway.tls import server_factory
 
 _AGAIN = 5.0
 """Seconds between two looks, in a drain's overtime, for clients to be cut off."""
@@ -44,13 +44,16 @@ class Server:
     Args:
         shared: What connections need.
         emit: Takes the events.
+        places: How many connections there may be; None counts for this server alone.
     """
 
-    def __init__(self, shared: Surroundings, emit: Emitter) -> None:
+    def __init__(
+        self, shared: Surroundings, emit: Emitter, places: Places | None = None
+    ) -> None:
         self._shared = shared
         self._emit = emit
-        self._count = ConnectionCount(shared.limits)
-        self._connections: set[Pop3Connection] = set()
+        self._count = places or Places(shared.limits)
+        self._peers: dict[Pop3Connection, str] = {}
         self._ports: list[Port] = []
         self._serial = 0
         self._all_gone: Deferred[None] | None = None
@@ -67,9 +70,7 @@ class Server:
         secure = listener.tls is not None
         factory: Any = _ConnectionFactory(self, secure=secure)
         if listener.tls is not None:
-            certificate: Any = listener.tls
-            factory = TLSMemoryBIOFactory(certificate, isClient=False, wrappedFactory=factory)
-            factory.noisy = False
+            factory = server_factory(listener.tls, factory)
         try:
             port = await listener.endpoint.listen(factory)
         except Exception as error:
@@ -88,12 +89,12 @@ class Server:
             stopped = port.stopListening()
             if stopped is not None:
                 await stopped
-        for connection in list(self._connections):
+        for connection in list(self._peers):
             connection.drain()
         overtime = Timer(self._shared.clock, seconds, lambda: self._abort_messages(again))
         again = Timer(self._shared.clock, _AGAIN, lambda: self._abort_messages(again))
         overtime.restart()
-        if self._connections:
+        if self._peers:
             self._all_gone = Deferred()
             await self._all_gone
         overtime.stop()
@@ -112,22 +113,21 @@ class Server:
             self._emit.bind(session=self._serial, peer=peer),
             peer=peer,
             secure=secure,
-            on_lost=lambda connection: self._lost(connection, peer),
+            on_lost=self._lost,
         )
-        self._connections.add(connection)
+        self._peers[connection] = peer
         return connection
 
-    def _lost(self, connection: Pop3Connection, peer: str) -> None:
-        self._count.leave(peer)
-        self._connections.discard(connection)
-        if not self._connections and self._all_gone is not None:
+    def _lost(self, connection: Pop3Connection) -> None:
+        self._count.leave(self._peers.pop(connection))
+        if not self._peers and self._all_gone is not None:
             gone, self._all_gone = self._all_gone, None
             gone.callback(None)
 
     def _abort_messages(self, again: Timer) -> None:
         """Again and again: an UPDATE that ends in overtime may have a client that is stuck."""
         again.restart()
-        for connection in list(self._connections):
+        for connection in list(self._peers):
             if not connection.updating:
                 connection.abort()
 

@@ -30,6 +30,8 @@ class OutputGate:
         closed: Called when the transport's buffer is full.
     """
 
+    __slots__ = ("_closed", "_opened", "_writer", "full")
+
     def __init__(self, closed: Callable[[], None], opened: Callable[[], None]) -> None:
         self._closed = closed
         self._opened = opened

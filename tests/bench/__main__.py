@@ -83,7 +83,7 @@ def attempt(bench, name, scenario):
     try:
         scenario(bench)
     except Exception as error:
-        bench.say(f"{name} FAILED: {error!r}\n{bench.complaints()}")
+        bench.say(f"{name} FAILED: {error!r}")
         return [name]
     return []
 

@@ -22,8 +22,6 @@ class Scale:
         repeat: Samples of each front-end.
         polls: Sessions in a sample.
         far: Messages of the mailboxes behind the long line.
-        far_repeat: Samples over the long line, most of which is waiting.
-        big: Size of the one large message, in MiB.
         huge: Messages of the large mailbox.
         huge_repeat: Samples of what takes long: its first opening, slow readers.
         drained: Octets that a sample of drains is to reach, in ten drains at most.
@@ -37,8 +35,6 @@ class Scale:
     repeat: int = 5
     polls: int = 40
     far: int = 200
-    far_repeat: int = 3
-    big: int = 100
     huge: int = 100_000
     huge_repeat: int = 2
     drained: int = 32 << 20
@@ -51,10 +47,8 @@ class Scale:
 
 QUICK = Scale(
     repeat=2,
-    polls=6,
+    polls=10,
     far=20,
-    far_repeat=1,
-    big=32,
     huge=5000,
     huge_repeat=1,
     drained=4 << 20,
@@ -102,11 +96,6 @@ class Bench:
     def direct(self):
         """The upstream's kind of server itself, on the same Maildirs."""
         return self._group("direct", fronts.direct)[0]
-
-    def complaints(self):
-        """The ends of all logs, for when something went wrong."""
-        every = [front for group in self._running.values() for front in group]
-        return "\n".join(f"{front.label}: {front.log_text()[-500:]}" for front in every)
 
     def _gateway(self, *where, **how):
         return fronts.Gateway(*where, flags=self.flags, **how)

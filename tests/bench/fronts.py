@@ -77,7 +77,6 @@ class Front(Server):
     def wait_until_ready(self):
         self.meter.watch(self._process.pid)
         wait_for_port(self.port, self.host, self.patience, b"+OK", lambda: self.running)
-        wait_for_port(self.client_port, self.host, self.patience, alive=lambda: self.running)
 
     def cpu(self):
         return settled_cpu(self.meter)

@@ -64,7 +64,7 @@ def far_poll(bench):
         ("repeated", repeated, 1 / 2),
         ("warm", warm, 1 / 5),
     )
-    repeat = bench.scale.far_repeat
+    repeat = min(3, bench.scale.repeat)
     for state, sample, limit in states:
         scenario = f"poll of {size} at 50 ms round trip, {state}"
         found = bench.interleaved(scenario, bench.fronts("far"), sample, repeat)
@@ -75,18 +75,13 @@ BOXES = {
     "200 x 4 KiB": lambda: messages.alike(200, 4 << 10),
     "200 x 64 KiB": lambda: messages.alike(200, 64 << 10),
     "200 of a realistic mix": lambda: messages.mixed(200),
+    "one of 100 MiB": lambda: messages.alike(1, 100 << 20),
 }
-
-
-def big_box(bench):
-    """The mailbox with one large message; returns its name."""
-    size = bench.scale.big
-    return bench.box(f"one of {size} MiB", lambda: messages.alike(1, size << 20))
 
 
 def drains(bench):
     """All messages of a mailbox; against the peers, and against no gateway at all."""
-    limits = dict(zip((*BOXES, big_box(bench)), (0.6, 0.7, 0.6, 0.4), strict=True))
+    limits = dict(zip(BOXES, (0.6, 0.7, 0.6, 0.4), strict=True))
     compared = [*bench.fronts(), bench.direct()]
     beyond = []
     for box, limit in limits.items():
@@ -102,7 +97,7 @@ def drains(bench):
 
 def tls_drains(bench):
     """TLS towards the client and towards the upstream."""
-    for box, limit in (("200 x 64 KiB", 0.7), (big_box(bench), 0.6)):
+    for box, limit in (("200 x 64 KiB", 0.7), ("one of 100 MiB", 0.6)):
         scenario = f"TLS both sides, drain of {box}"
         found = _drain(bench, scenario, box, bench.fronts("tls"))
         bench.rows.append(row(scenario, figures.CPU_PER_MB, found, GATEWAY, limit))
@@ -115,7 +110,7 @@ def far_drain(bench):
     name = f"{size} x 4 KiB"
     bench.box(name, lambda: messages.alike(size, 4 << 10))
     scenario = f"drain of {name} at 50 ms round trip"
-    repeat = min(2, bench.scale.far_repeat)
+    repeat = min(2, bench.scale.repeat)
     found = _drain(bench, scenario, name, bench.fronts("far"), repeat=repeat, times=1)
     bench.rows.append(row(scenario, figures.DRAIN_WALL, found, GATEWAY, 1 / 20))
 

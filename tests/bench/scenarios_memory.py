@@ -7,15 +7,15 @@ from tests.bench import figures, fronts
 from tests.bench.figures import Row, Sample, row
 from tests.bench.fronts import GATEWAY
 from tests.bench.meter import memory
-from tests.bench.scenarios import big_box
+from tests.bench.scenarios import BOXES
 
 READERS = 8
 
 
 def slow_readers(bench):
-    """One large message to eight clients that hardly read."""
-    box = big_box(bench)
-    scenario = f"one message of {bench.scale.big} MiB to {READERS} slow readers"
+    """One message of 100 MiB to eight clients that hardly read."""
+    box = bench.box("one of 100 MiB", BOXES["one of 100 MiB"])
+    scenario = f"one message of 100 MiB to {READERS} slow readers"
 
     def sample(front):
         return _read_slowly(bench, front, box)
@@ -88,7 +88,7 @@ def _idle(bench, make, where, count):
     box = bench.poll_box()
     with bench.alone(make, where) as front:
         bench.say(f"idle: {front.label}, {where}, {count} sessions")
-        for _ in range(min(20, count // 10)):
+        for _ in range(20):
             bench.poll(front, bench.upstream.user(box), box)
         time.sleep(0.5)
         before = memory(front.meter)

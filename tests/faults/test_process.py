@@ -128,7 +128,8 @@ def test_an_upstream_that_refuses_the_connection_is_sys_temp():
 
 
 def test_too_soon_after_the_last_login_is_login_delay(imap):
-    settings = {**QUICK, "pop3": {"login_delay": 3600}}
+    upstream = {**QUICK["upstream"], "warm": {"seconds": 0}}
+    settings = {"upstream": upstream, "pop3": {"login_delay": 3600}}
     with RunningGateway(f"imap://127.0.0.1:{imap.port}", settings=settings) as gateway:
         scene = Scene(imap, gateway)
         assert scene.login().quit().startswith(b"+OK")

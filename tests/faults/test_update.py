@@ -63,7 +63,8 @@ def test_an_upstream_lost_in_update_is_an_error(scene, stage, end, capabilities)
         scene.imap.capabilities = capabilities
     scene.imap.fault(stage, ENDS[end], times=1)
     assert refused(quit_with_marks(scene, 1, 3))
-    assert scene.uids == [1, 2, 3]
+    # All that has no answer yet may have been sent, and a server that lives carries it out.
+    assert scene.uids in ([1, 2, 3], [2] if stage == "SEARCH" else None)
     scene.lease_is_free()
 
 

@@ -1,9 +1,20 @@
 """Any octets: responses or a violation, never anything else, and never more memory than told."""
 
+import re
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.backend.imap.reader import BodyStart, Limits, Reader, Response, Rows, Violation
+from gateway.backend.imap.reader import (
+    BodyStart,
+    Expunged,
+    Limits,
+    Parcel,
+    Reader,
+    Response,
+    Rows,
+    Violation,
+)
 from gateway.backend.imap.responses import body_start, interpret
 
 LIMITS = Limits(line=400, literal=300, response=2000)
@@ -29,16 +40,38 @@ def outcome(octets, size, *, bulk):
     body = b""
     try:
         for start in range(0, len(octets), size):
-            for item in reader.feed(octets[start : start + size]):
-                if isinstance(item, bytes):
-                    body += item
-                    continue
-                seen.append((item, body))
-                look_at(seen, item)
+            for item in map(in_pieces, reader.feed(octets[start : start + size])):
+                for piece in item:
+                    if isinstance(piece, bytes):
+                        body += piece
+                        continue
+                    seen.append((without_number(piece), body))
+                    look_at(seen, piece)
             assert reader.pending <= LIMITS.response
     except Violation:
         seen.append("violation")
     return seen, body, rows and (rows.uids, rows.octets)
+
+
+def in_pieces(item):
+    """What came in one piece for being small, as what it stands for."""
+    if isinstance(item, Parcel):
+        head = (b"* 1 FETCH (UID %d BODY[] {0}" % item.uid, b"")
+        size = len(item.octets)
+        return BodyStart([head], size), item.octets, Response([head, b")"], size)
+    if isinstance(item, Expunged):
+        return [Response([b"* 1 EXPUNGE"])] * item.count
+    return (item,)
+
+
+def without_number(item):
+    """The message number and the case of letters matter to nobody."""
+    first = item.parts[0]
+    line = first if isinstance(first, bytes) else first[0]
+    plain = re.sub(rb"\A\* 0*\d{1,10} (FETCH|EXPUNGE)(?= |\Z)", rb"* 1 \1", line.upper())
+    plain = re.sub(rb"(?<=UID )0+(?=\d)", b"", plain)
+    parts = [plain if isinstance(first, bytes) else (plain, first[1]), *item.parts[1:]]
+    return type(item)(parts, item.size if isinstance(item, BodyStart) else item.streamed)
 
 
 def look_at(seen, item):
@@ -98,7 +131,12 @@ def collected(wire, size, *, bulk):
     reader.rows = Rows() if bulk else None
     out, taken = [], 0
     for start in range(0, len(wire), size):
-        for item in reader.feed(wire[start : start + size]):
+        pieces = (
+            piece
+            for item in reader.feed(wire[start : start + size])
+            for piece in in_pieces(item)
+        )
+        for item in pieces:
             taken = rows_into(out, reader, taken)
             if isinstance(item, BodyStart):
                 out.append(b"")

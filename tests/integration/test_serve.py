@@ -184,7 +184,6 @@ class TestSignals:
                 client.ok("DELE 2")
                 server.suspend()
                 client.send(b"QUIT\r\n")
-                gateway.wait_for_log("logged_in")
                 wait_until(lambda: journal_holds(gateway), what="the journal")
                 gateway.terminate()
                 wait_until(lambda: not accepts(gateway), what="the listener to close")

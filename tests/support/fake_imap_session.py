@@ -16,6 +16,8 @@ class Session:
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.files = connection.makefile("rb")
         self.folder = None
+        self.shown = []  # the UIDs that the client knows of, one a sequence number
+        self.epoch = None
         self.read_only = False
 
     # Wire.
@@ -132,7 +134,20 @@ class Session:
         reply.data = lines_of([f"* CAPABILITY {self.server.capabilities}"])
 
     def do_noop(self, reply, words, strings):
-        pass
+        """Tells what others did since it was told last."""
+        if self.folder is None:
+            return
+        if self.server.inbox.uidvalidity != self.epoch:
+            self.epoch = self.server.inbox.uidvalidity
+            reply.data += lines_of([f"* OK [UIDVALIDITY {self.epoch}] moved"])
+        uids = self.folder.uids
+        for number in range(len(self.shown), 0, -1):
+            if self.shown[number - 1] not in uids:
+                del self.shown[number - 1]
+                reply.data += b"* %d EXPUNGE\r\n" % number
+        if uids != self.shown:
+            self.shown = uids
+            reply.data += b"* %d EXISTS\r\n" % len(uids)
 
     def do_id(self, reply, words, strings):
         reply.data = lines_of(['* ID ("name" "fake")'])
@@ -170,6 +185,7 @@ class Session:
 
     def do_select(self, reply, words, strings):
         self.folder = self.server.inbox
+        self.shown, self.epoch = self.folder.uids, self.folder.uidvalidity
         self.read_only = self.server.read_only
         access = "READ-ONLY" if self.read_only else "READ-WRITE"
         lines = [
@@ -244,6 +260,7 @@ class Session:
             if chosen(message):
                 reply.data += b"* %d EXPUNGE\r\n" % (number - len(gone))
                 gone.append(message.uid)
+        self.shown = [uid for uid in self.shown if uid not in gone]
         self.folder.messages = [m for m in self.folder.messages if m.uid not in gone]
 
     def do_expunge(self, reply, words, strings):

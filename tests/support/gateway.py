@@ -1,5 +1,7 @@
 """The gateway itself as a child process, in front of whatever the test names."""
 
+import contextlib
+import os
 import re
 import shutil
 import signal
@@ -32,6 +34,7 @@ class RunningGateway:
         listeners: the flags that say where to listen, instead of ports that are free.
         environment: of the process, if not ours.
         sockets: listening sockets handed over as systemd does.
+        workers: how many processes serve, if not as many as by default.
     """
 
     host = "127.0.0.1"
@@ -47,6 +50,7 @@ class RunningGateway:
         listeners=None,
         environment=None,
         sockets=(),
+        workers=None,
     ):
         self._upstream = upstream
         self._certificates = certificates
@@ -55,6 +59,7 @@ class RunningGateway:
         self._listeners = listeners
         self._environment = environment
         self._sockets = sockets
+        self._workers = workers
         self._process = None
         self.directory = None
         self.port = self.tls_port = None
@@ -77,6 +82,7 @@ class RunningGateway:
                 stderr=log,
                 env=self._environment,
                 pass_fds=descriptors,
+                start_new_session=True,  # `kill` is for the workers too
             )
         return self
 
@@ -94,7 +100,8 @@ class RunningGateway:
 
     def _tables(self):
         # A wrong password is answered at once: the delay has its own tests.
-        tables = {"pop3": {"failed_login_delay": 0, "max_failed_logins": 100}}
+        tables = {} if self._workers is None else {"workers": self._workers}
+        tables["pop3"] = {"failed_login_delay": 0, "max_failed_logins": 100}
         for name, table in self._settings.items():
             tables[name] = {**tables.get(name, {}), **table}
         return tables
@@ -124,9 +131,12 @@ class RunningGateway:
         return self._process.wait(timeout)
 
     def kill(self):
-        """SIGKILL; returns the exit status."""
-        self._process.kill()
-        return self.wait()
+        """SIGKILL to it and to its workers; returns the exit status."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        status = self.wait()
+        wait_until(lambda: not self.processes, what="the workers to be gone")
+        return status
 
     def close(self):
         if self._process is not None:
@@ -150,6 +160,25 @@ class RunningGateway:
     @property
     def pid(self):
         return self._process.pid
+
+    @property
+    def processes(self):
+        """The ids of all living processes, the one that was started first."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                stat = (process / "stat").read_bytes()
+            except OSError:
+                continue
+            state, _, group = stat.rpartition(b")")[2].split()[:3]
+            if int(group) == self.pid and state not in b"ZX":
+                found.append(int(process.name))
+        return sorted(found, key=lambda pid: (pid != self.pid, pid))
+
+    @property
+    def workers(self):
+        """The ids of the processes that serve."""
+        return self.processes[1:] or self.processes
 
     @property
     def running(self):
@@ -176,9 +205,10 @@ class RunningGateway:
         wait_until(lambda: text in self.log_text(), timeout, f"{text!r} in the log")
 
     def memory(self):
-        """The resident memory in octets."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.search(r"^VmRSS:\s*(\d+) kB$", status, re.MULTILINE)[1]) * 1024
+        """The resident memory of all processes in octets."""
+        texts = [Path(f"/proc/{pid}/status").read_text() for pid in self.processes]
+        found = [re.search(r"^VmRSS:\s*(\d+) kB$", text, re.MULTILINE)[1] for text in texts]
+        return sum(map(int, found)) * 1024
 
     def client(self, *, tls=None, timeout=20.0):
         """A raw connection, greeting read; ``tls`` is a context for implicit TLS."""

@@ -7,14 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 import pytest_twisted
-from twisted.internet.endpoints import (
-    AdoptedStreamServerEndpoint,
-    TCP4ServerEndpoint,
-    TCP6ServerEndpoint,
-)
 from twisted.internet.threads import deferToThread
 
-from gateway.app import Gateway, ServerCertificate, backend, endpoint
+from gateway.app import backend
+from gateway.app.gateway import Gateway, ServerCertificate
+from gateway.app.sockets import open_all
 from gateway.backend.embedded.driver import MaildirBackend
 from gateway.backend.imap.driver import ImapBackend
 from gateway.config import Settings, load
@@ -57,6 +54,15 @@ def build(settings, reactor, events=None):
     return Gateway(settings, reactor, Emitter(lambda event, _: heard.append(event)))
 
 
+async def start(gateway, settings):
+    """The gateway has sockets of its own then; these here are not needed any more."""
+    sockets = open_all(settings.listen)
+    line = await gateway.start(sockets)
+    for each in sockets:
+        each.opened.close()
+    return line
+
+
 def port_of(line, kind):
     return int(line.split(f"{kind} 127.0.0.1:")[1].split(",")[0])
 
@@ -90,28 +96,44 @@ def test_an_imap_url_gets_the_imap_driver_with_its_security(
 # ---- sockets
 
 
+def opened(make_settings, *names):
+    settings = make_settings(listen__plain=list(names), upstream__maildir__password="own")
+    return open_all(settings.listen)
+
+
 @pytest.mark.parametrize(
-    ("text", "kind"), [("127.0.0.1:0", TCP4ServerEndpoint), ("[::1]:0", TCP6ServerEndpoint)]
+    ("text", "family"), [("127.0.0.1:0", socket.AF_INET), ("[::1]:0", socket.AF_INET6)]
 )
-def test_an_address_becomes_an_endpoint_of_its_family(reactor, text, kind):
-    assert isinstance(endpoint(text, reactor), kind)
+def test_an_address_becomes_a_socket_of_its_family(make_settings, text, family):
+    (listening,) = opened(make_settings, text)
+    with listening.opened as there:
+        assert there.family == family
+        assert not listening.tls
 
 
-def test_a_socket_that_systemd_did_not_give_is_misconfigured(reactor, monkeypatch):
+def test_a_socket_that_systemd_did_not_give_is_misconfigured(make_settings, monkeypatch):
     monkeypatch.delenv("LISTEN_FDS", raising=False)
     with pytest.raises(Misconfigured, match="FileDescriptorName=pop3"):
-        endpoint("systemd:pop3", reactor)
+        opened(make_settings, "systemd:pop3")
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
-def test_a_socket_of_systemd_is_adopted_in_its_family(reactor, monkeypatch, family):
+def test_a_socket_of_systemd_keeps_its_family(make_settings, monkeypatch, family):
     with socket.socket(family) as given:
         given.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
         parsed = SimpleNamespace(fileno=given.fileno())
-        monkeypatch.setattr("gateway.app.serverFromString", lambda *_: parsed)
-        adopted = endpoint("systemd:pop3", reactor)
-        assert isinstance(adopted, AdoptedStreamServerEndpoint)
-        assert adopted.addressFamily == family
+        monkeypatch.setattr("gateway.app.sockets.serverFromString", lambda *_: parsed)
+        (adopted,) = opened(make_settings, "systemd:pop3")
+        with adopted.opened as there:
+            assert there.family == family
+            assert there.getsockname() == given.getsockname()
+
+
+def test_a_port_that_is_taken_is_misconfigured(make_settings):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        text = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(Misconfigured, match=f"cannot listen at {text}: Address already"):
+            opened(make_settings, text)
 
 
 # ---- the whole
@@ -119,8 +141,9 @@ def test_a_socket_of_systemd_is_adopted_in_its_family(reactor, monkeypatch, fami
 
 @pytest_twisted.ensureDeferred
 async def test_it_tells_where_it_is_ready_and_serves_there(make_settings, reactor):
-    gateway = build(make_settings(), reactor)
-    line = await gateway.start()
+    settings = make_settings()
+    gateway = build(settings, reactor)
+    line = await start(gateway, settings)
     assert line.startswith("pop3-gateway ready: pop3 127.0.0.1:")
 
     def talk():
@@ -143,7 +166,7 @@ async def test_tls_from_the_start_and_by_stls(make_settings, reactor, certificat
     )
     events = []
     gateway = build(settings, reactor, events)
-    line = await gateway.start()
+    line = await start(gateway, settings)
     context = certificates.client_context()
 
     def talk():
@@ -168,19 +191,10 @@ async def test_tls_from_the_start_and_by_stls(make_settings, reactor, certificat
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_port_that_is_taken_is_misconfigured(make_settings, reactor):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        text = f"127.0.0.1:{taken.getsockname()[1]}"
-        gateway = build(make_settings(listen__plain=[text]), reactor)
-        with pytest.raises(Misconfigured, match=f"cannot listen at {text}"):
-            await gateway.start()
-        await gateway.stop()
-
-
-@pytest_twisted.ensureDeferred
 async def test_a_client_that_is_idle_is_let_go_when_it_stops(make_settings, reactor):
-    gateway = build(make_settings(), reactor)
-    line = await gateway.start()
+    settings = make_settings()
+    gateway = build(settings, reactor)
+    line = await start(gateway, settings)
     client = await deferToThread(Pop3Client, "127.0.0.1", port_of(line, "pop3"))
     await gateway.stop()
     assert await deferToThread(client.rest) == b""
@@ -240,7 +254,7 @@ async def test_after_a_reload_new_clients_see_the_new_certificate(
         listen__tls=["127.0.0.1:0"], listen__cert=str(pair[0]), listen__key=str(pair[1])
     )
     gateway = build(settings, reactor)
-    line = await gateway.start()
+    line = await start(gateway, settings)
 
     def shown():
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -258,7 +272,8 @@ async def test_after_a_reload_new_clients_see_the_new_certificate(
 
 @pytest_twisted.ensureDeferred
 async def test_a_reload_without_a_certificate_is_nothing(make_settings, reactor):
-    gateway = build(make_settings(), reactor)
-    await gateway.start()
+    settings = make_settings()
+    gateway = build(settings, reactor)
+    await start(gateway, settings)
     gateway.reload()
     await gateway.stop()

@@ -20,7 +20,10 @@ class DelayedCall(Protocol):
 
 
 class Clock(Protocol):
-    """The one method of Twisted's IReactorTime that is needed here."""
+    """What is needed here of Twisted's IReactorTime."""
+
+    def seconds(self) -> float:
+        """A time that never goes back."""
 
     def callLater(self, delay: float, call: Callable[[], None], /) -> DelayedCall:
         """Call something once, `delay` seconds from now."""

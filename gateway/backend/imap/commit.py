@@ -2,16 +2,26 @@ r"""UPDATE: removes the messages of a plan, and no others.
 
 What the server answers to STORE, MOVE and EXPUNGE decides nothing about the outcome: a
 search afterwards does. A message of which nobody knows is reported as neither.
+
+Where every command names its UIDs, all commands for them go out in one write and cost one
+round trip. RFC 3501 §5.5 has a server carry out commands that affect each other in the
+order given (its own example is STORE + COPY + EXPUNGE), and no message sequence number is
+among ours. Where a server does not keep to that, two things hold all the same: what a
+search finds gone is gone, whenever it was made; and UID EXPUNGE takes nothing that it does
+not name. What it finds still there is asked for once more, when all else is done.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import ClassVar, TypeAlias, cast
 
 from imapclient.imap_utf7 import encode as encode_folder
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure as Reason
 
 from gateway.backend.imap.connection import Connection
-from gateway.backend.imap.encoder import Text, uid_sets
+from gateway.backend.imap.encoder import Text, Word, uid_sets
 from gateway.backend.imap.responses import Status
 from gateway.backend.imap.settings import ImapSettings
 from gateway.backend.imap.snapshot import search
@@ -21,6 +31,15 @@ from gateway.telemetry import Emitter, Event, Level
 
 _DELETED = rb"(\Deleted)"
 _TRIES = 3
+# What is in flight at once: four commands for each set make these 64 KiB.
+_WAVE_OCTETS = 16 << 10
+_WAVE_UIDS = 10_000
+
+Wave: TypeAlias = list[tuple[bytes, list[int]]]
+"""UID sets of which the commands go out together, each with the UIDs that it names."""
+_End: TypeAlias = Status | BaseException
+_Answer: TypeAlias = "Deferred[_End]"
+_Words: TypeAlias = tuple[Word, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +71,75 @@ def _asks_for_folder(status: Status) -> bool:
     return status.code == b"TRYCREATE" or b"[TRYCREATE]" in status.text
 
 
+@dataclass(slots=True)
+class _Step:
+    """One command for each UID set of a wave.
+
+    Attributes:
+        deed: What it is called in events.
+        before, after: The command's words around the set.
+        found: Of a search: what it finds.
+        excused: Whether a missing folder is no refusal, because it will be made.
+        statuses: How the commands ended, in the order of the sets.
+    """
+
+    deed: str
+    before: tuple[bytes, ...]
+    after: tuple[Word, ...] = ()
+    found: set[int] | None = None
+    excused: bool = False
+    statuses: list[Status] = field(default_factory=list)
+
+
+def _store(sign: bytes) -> _Step:
+    r"""Set or clear \Deleted."""
+    return _Step("STORE", (b"UID", b"STORE"), (sign + b"FLAGS.SILENT", _DELETED))
+
+
+def _expunge() -> _Step:
+    return _Step("UID EXPUNGE", (b"UID", b"EXPUNGE"))
+
+
+def _look(found: set[int], *also: bytes) -> _Step:
+    """Which of the UIDs are there."""
+    return _Step("SEARCH", (b"UID", b"SEARCH", b"UID"), also, found)
+
+
+def _waves(uids: Iterable[int]) -> Iterator[Wave]:
+    """A plan in pieces, so that neither side ever holds all of a large one."""
+    wave: Wave = []
+    octets = count = 0
+    for uid_set, named in uid_sets(uids, count=_WAVE_UIDS):
+        octets, count = octets + len(uid_set), count + len(named)
+        if wave and (octets > _WAVE_OCTETS or count > _WAVE_UIDS):
+            yield wave
+            wave, octets, count = [], len(uid_set), len(named)
+        wave.append((uid_set, named))
+    if wave:
+        yield wave
+
+
+def _named(wave: Wave) -> set[int]:
+    return set(chain.from_iterable(named for _, named in wave))
+
+
+def _commands(wave: Wave, steps: Iterable[_Step]) -> Iterator[tuple[_Step | None, _Words]]:
+    """All commands in order: the steps of one set before those of the next.
+
+    Dovecot takes up to four commands at once (CLIENT_COMMAND_QUEUE_MAX_SIZE), and removes
+    messages and says OK after the last of them. A UID SEARCH among the three behind a UID
+    EXPUNGE or UID MOVE finds what that was to remove, and of two searches among four nobody
+    could tell whose result is whose. So three times NOOP comes before each.
+    """
+    first = True
+    for uid_set, _ in wave:
+        for step in steps:
+            if step.found is not None and not first:
+                yield from [(None, (b"NOOP",))] * 3
+            first = False
+            yield step, (*step.before, uid_set, *step.after)
+
+
 class Update:
     """Carries out one plan.
 
@@ -66,19 +154,22 @@ class Update:
         self._settings = settings
         self._emit = emit
         self._capabilities = connection.capabilities or frozenset()
+        self._in_order = True
 
     async def run(self, plan: CommitPlan) -> Outcome:
         """See `gateway.backend.port.BackendSession.commit`."""
         mailbox = self._connection.mailbox
         if mailbox.moved or plan.epoch != str(mailbox.uidvalidity):
             raise EpochChanged(f"planned in {plan.epoch}, now {mailbox.uidvalidity}")
-        uids = {int(ref) for ref in plan.remove}
+        uids = set(map(int, plan.remove))
         if not uids:
             return Outcome((), ())
         if mailbox.read_only:
             return Outcome((), plan.remove)
         ways = {"expunge": self._delete, "move": self._move, "flag": self._flag}
         kept = await ways[self._settings.delete](uids)
+        if not kept:
+            return Outcome(plan.remove, ())
         return Outcome(
             tuple(ref for ref in plan.remove if ref not in kept),
             tuple(ref for ref in plan.remove if ref in kept),
@@ -89,11 +180,8 @@ class Update:
     async def _delete(self, uids: set[int]) -> set[int]:
         """Mark and expunge; what stays loses our mark again."""
         if b"UIDPLUS" in self._capabilities:
-            marked = await self._find(uids, b" DELETED")
-            await self._store(uids, b"+")
-            await self._each(uids, "UID EXPUNGE", b"UID", b"EXPUNGE")
-        else:
-            marked = await self._expunge_all(uids)
+            return await self._in_waves(uids, self._delete_wave)
+        marked = await self._expunge_all(uids)
         kept = await self._find(uids)
         await self._try_store(kept - marked, b"-")
         return kept
@@ -101,17 +189,63 @@ class Update:
     async def _move(self, uids: set[int]) -> set[int]:
         """Put the messages into another folder; what was not copied is not deleted."""
         if b"MOVE" in self._capabilities:
-            await self._transfer(b"MOVE", uids)
-            return await self._find(uids)
-        copied = await self._transfer(b"COPY", uids)
+            return await self._in_waves(uids, self._move_wave)
+        copied = await self._copy(uids)
         kept = await self._delete(copied) if copied else set()
         # Asked anew: what could not be copied may be gone all the same.
         return kept | (await self._find(uids - copied) if uids - copied else set())
 
     async def _flag(self, uids: set[int]) -> set[int]:
         """Mark only."""
-        await self._store(uids, b"+")
-        return await self._find(uids, b" UNDELETED")
+        return await self._in_waves(uids, self._flag_wave)
+
+    async def _in_waves(
+        self, uids: set[int], way: Callable[[Wave], Awaitable[set[int]]]
+    ) -> set[int]:
+        kept: set[int] = set()
+        for wave in _waves(uids):
+            kept |= await way(wave)
+        return kept
+
+    async def _delete_wave(self, wave: Wave) -> set[int]:
+        marked: set[int] = set()
+        found: set[int] = set()
+        steps = _look(marked, b"DELETED"), _store(b"+"), _expunge(), _look(found)
+        try:
+            if not await self._carry_out(wave, *steps):
+                marked.clear()  # our own marks are among them
+        except Unavailable:
+            # Whatever of them is still there, if the server still listens: a mark that
+            # stays would let the next EXPUNGE of anybody take what was reported as unknown.
+            await self._try_store(_named(wave) - (marked if self._in_order else set()), b"-")
+            raise
+        kept = await self._confirmed(found, wave)
+        await self._try_store(kept - marked, b"-")
+        return kept
+
+    async def _move_wave(self, wave: Wave) -> set[int]:
+        found: set[int] = set()
+        move, look = self._into_folder(b"MOVE", excused=True), _look(found)
+        await self._carry_out(wave, move, look)
+        again = [
+            each
+            for each, status in zip(wave, move.statuses, strict=True)
+            if _asks_for_folder(status)
+        ]
+        if again:
+            await self._create()
+            await self._carry_out(again, self._into_folder(b"MOVE"))
+            await self._carry_out(wave, look)
+        return await self._confirmed(found, wave)
+
+    async def _flag_wave(self, wave: Wave) -> set[int]:
+        found: set[int] = set()
+        await self._carry_out(wave, _store(b"+"), _look(found, b"UNDELETED"))
+        return await self._confirmed(found, wave, b"UNDELETED")
+
+    async def _confirmed(self, found: set[int], wave: Wave, *also: bytes) -> set[int]:
+        """What was found, if it is found again now that nothing else is under way."""
+        return await self._find(found & _named(wave), *also) if found else found
 
     # Without UIDPLUS: RFC 4549 §4.2.4.
 
@@ -121,8 +255,7 @@ class Update:
         Returns:
             Those of ours that were marked before.
         """
-        marked: set[int] = set()
-        await search(self._connection, b"DELETED", marked)
+        marked = await self._all_marked()
         foreign = marked - uids
         try:
             if await self._only_ours_marked(uids, foreign):
@@ -138,13 +271,18 @@ class Update:
         new = set(foreign)
         for _ in range(_TRIES):
             await self._store(new, b"-")
-            marked: set[int] = set()
-            await search(self._connection, b"DELETED", marked)
+            marked = await self._all_marked()
             if marked <= uids:
                 return True
             new = marked - uids
             foreign |= new
         return False
+
+    async def _all_marked(self) -> set[int]:
+        marked: set[int] = set()
+        await search(self._connection, b"DELETED", marked)
+        self._check_epoch()
+        return marked
 
     async def _restore(self, foreign: set[int]) -> None:
         if not await self._try_store(foreign, b"+"):
@@ -152,57 +290,154 @@ class Update:
 
     # The commands.
 
-    async def _store(self, uids: Iterable[int], sign: bytes) -> bool:
-        r"""Set or clear \Deleted; whether all of it was accepted."""
-        item = sign + b"FLAGS.SILENT"
-        return await self._each(uids, "STORE", b"UID", b"STORE", after=(item, _DELETED))
+    async def _store(self, uids: Iterable[int], sign: bytes) -> None:
+        r"""Set or clear \Deleted."""
+        for wave in _waves(uids):
+            await self._carry_out(wave, _store(sign))
 
     async def _try_store(self, uids: Iterable[int], sign: bytes) -> bool:
-        """The same where a failure changes nothing any more."""
+        """The same where a failure changes nothing any more; whether all was accepted."""
+        accepted = True
         try:
-            return await self._store(uids, sign)
+            for wave in _waves(uids):
+                step = _store(sign)
+                await self._carry_out(wave, step)
+                accepted = accepted and all(status.ok for status in step.statuses)
         except Failure:
             return False
-
-    async def _each(
-        self, uids: Iterable[int], deed: str, *words: bytes, after: tuple[bytes, ...] = ()
-    ) -> bool:
-        """A command for all of these UIDs, in as many pieces as needed."""
-        accepted = True
-        for uid_set, _ in uid_sets(uids):
-            status = await self._connection.command(*words, uid_set, *after)
-            self._report(deed, status)
-            accepted = accepted and status.ok
         return accepted
 
-    async def _transfer(self, verb: bytes, uids: set[int]) -> set[int]:
-        """Move or copy; returns the UIDs for which the server said OK."""
-        folder = Text(encode_folder(self._settings.move_to))
+    async def _copy(self, uids: set[int]) -> set[int]:
+        """Returns the UIDs for which the server said OK; nothing else may be deleted."""
         done: set[int] = set()
-        for uid_set, named in uid_sets(uids):
-            status = await self._connection.command(b"UID", verb, uid_set, folder)
-            if not status.ok and _asks_for_folder(status):
-                self._report("CREATE", await self._connection.command(b"CREATE", folder))
-                status = await self._connection.command(b"UID", verb, uid_set, folder)
-            self._report(verb.decode(), status)
-            if status.ok:
-                done.update(named)
+        for each in uid_sets(uids):
+            copy = self._into_folder(b"COPY", excused=True)
+            await self._carry_out([each], copy)
+            if _asks_for_folder(copy.statuses[0]):
+                await self._create()
+                copy = self._into_folder(b"COPY")
+                await self._carry_out([each], copy)
+            if copy.statuses[0].ok:
+                done.update(each[1])
         return done
 
-    async def _find(self, uids: Iterable[int], also: bytes = b"") -> set[int]:
+    def _into_folder(self, verb: bytes, excused: bool = False) -> _Step:
+        folder = Text(encode_folder(self._settings.move_to))
+        return _Step(verb.decode(), (b"UID", verb), (folder,), excused=excused)
+
+    async def _create(self) -> None:
+        folder = Text(encode_folder(self._settings.move_to))
+        self._report("CREATE", await self._connection.command(b"CREATE", folder))
+
+    async def _find(self, uids: set[int], *also: bytes) -> set[int]:
         """Which of these are there.
 
         Raises:
             Unavailable: The server does not say, and so nobody knows.
         """
-        wanted = set(uids)
         found: set[int] = set()
-        for uid_set, _ in uid_sets(wanted):
-            await search(self._connection, b"UID " + uid_set + also, found)
+        for wave in _waves(uids):
+            more: set[int] = set()
+            await self._carry_out(wave, _look(more, *also))
+            found |= more
+        return found & uids
+
+    # How they go out.
+
+    async def _carry_out(self, wave: Wave, *steps: _Step) -> bool:
+        """Each step for each set: all in one write, then wait for all answers.
+
+        A server that answers in another order has not kept to the order of the commands
+        either, or may not have. It is told all of it again, one command at a time: none of
+        these does harm when it is done twice. (COPY would. It comes alone.)
+
+        Returns:
+            Whether all was done in this order, and once.
+
+        Raises:
+            Unavailable: The connection is lost, or a search was refused.
+        """
+        # Checked before and after. In between EXPUNGE may be out already, and may be: UIDs
+        # of a selected mailbox do not change their meaning, since another UIDVALIDITY takes
+        # another SELECT (RFC 3501 §2.3.1.1, §6.3.1). Where a server tells of one all the
+        # same, nothing more is sent, and what was is an unknown outcome.
+        self._check_epoch()
+        once = True
+        if self._in_order:
+            _forget(steps)
+            once = self._in_order = await self._at_once(wave, steps)
+        if not self._in_order:
+            _forget(steps)
+            await self._one_by_one(wave, steps)
+        self._judge(steps)
+        return once
+
+    async def _at_once(self, wave: Wave, steps: tuple[_Step, ...]) -> bool:
+        """Whether the answers came in order; if they did not, they are of no use."""
+        arrived: list[int] = []
+        sent = [(step, self._send(step, words)) for step, words in _commands(wave, steps)]
+        for number, (_, answer) in enumerate(sent):
+            answer.addBoth(_note, arrived, number)
+        # All of them, also when one fails: nothing may be under way when this ends.
+        ends = [(step, await answer) for step, answer in sent]
+        if arrived != sorted(arrived):
+            return False
+        for step, end in ends:
+            _take(step, end)
+        return True
+
+    async def _one_by_one(self, wave: Wave, steps: tuple[_Step, ...]) -> None:
+        for step, words in _commands(wave, steps):
+            if step is not None:
+                self._check_epoch()
+                _take(step, await self._send(step, words))
+
+    def _send(self, step: _Step | None, words: _Words) -> _Answer:
+        """The answer to come. A failure comes as a value, or it would go unhandled."""
+        found = None if step is None else step.found
+        return self._connection.command(*words, found=found).addErrback(_value)
+
+    def _judge(self, steps: Iterable[_Step]) -> None:
+        """Report what was refused. Of a search nobody may guess what it would have found."""
+        refused = None
+        for step in steps:
+            for status in step.statuses:
+                if step.found is not None and not status.ok:
+                    refused = self._connection.shown(status.shown)
+                elif not (step.excused and _asks_for_folder(status)):
+                    self._report(step.deed, status)
+        if refused is not None:
+            raise Unavailable(f"the upstream does not search: {refused}")
+        self._check_epoch()
+
+    def _check_epoch(self) -> None:
         if self._connection.mailbox.moved:
             raise Unavailable("the upstream changed its UIDVALIDITY during UPDATE")
-        return found & wanted
 
     def _report(self, deed: str, status: Status) -> None:
         if not status.ok:
             self._emit(UpdateRefused(deed, self._connection.shown(status.shown)))
+
+
+def _forget(steps: Iterable[_Step]) -> None:
+    """The steps are about to be taken, perhaps for the second time."""
+    for step in steps:
+        step.statuses = []
+        if step.found is not None:
+            step.found.clear()
+
+
+def _take(step: _Step | None, end: _End) -> None:
+    if isinstance(end, BaseException):
+        raise end
+    if step is not None:
+        step.statuses.append(end)
+
+
+def _value(reason: Reason) -> BaseException:
+    return cast(BaseException, reason.value)
+
+
+def _note(result: _End, arrived: list[int], number: int) -> _End:
+    arrived.append(number)
+    return result

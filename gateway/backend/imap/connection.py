@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred, fail
@@ -15,10 +15,13 @@ from gateway.backend.imap import faults
 from gateway.backend.imap.collaborators import Clock, DelayedCall, Receiver
 from gateway.backend.imap.encoder import Word, encode, literals
 from gateway.backend.imap.mailbox import Mailbox
+from gateway.backend.imap.outbox import Command, Outbox
 from gateway.backend.imap.reader import (
     BodyStart,
+    Expunged,
     Item,
     Limits,
+    Parcel,
     Reader,
     Response,
     Rows,
@@ -56,18 +59,6 @@ class UpstreamLost(Event):
     detail: str
 
 
-@dataclass(eq=False, slots=True)
-class _Command:
-    """A command without its answer. Its repr shows no segment: they may hold a password."""
-
-    tag: bytes
-    segments: deque[bytes] = field(repr=False)
-    answer: Deferred[Status]
-    receiver: Receiver | None = None
-    found: set[int] | None = None
-    searched: bool = False
-
-
 class Connection(TwistedProtocol):
     """One connection, from the greeting on.
 
@@ -76,6 +67,7 @@ class Connection(TwistedProtocol):
         capabilities: What the server said last that it can do; None if it has not.
         mailbox: Takes note of what the selected mailbox says.
         secrets: Octets that are blotted out wherever the server's text is shown.
+        round_trip: Seconds, the shortest from a command to the first word after it.
     """
 
     transport: Any  # TCP or TLS over it: more than the ITransport that Twisted promises
@@ -85,14 +77,17 @@ class Connection(TwistedProtocol):
         self.capabilities: frozenset[bytes] | None = None
         self.mailbox = Mailbox()
         self.secrets: tuple[bytes, ...] = ()
+        self.round_trip = float("inf")
+        self._asked: float | None = None
         self._clock = clock
         self._emit = emit
         self._reader = Reader(limits)
         self._timeout = timeout
         self._timer: DelayedCall | None = None
         self._tags = 0
-        self._unanswered: dict[bytes, _Command] = {}
-        self._unsent: deque[_Command] = deque()
+        self._unanswered: dict[bytes, Command] = {}
+        self._outbox = Outbox(self._write)
+        self._ahead: dict[tuple[bytes, ...], Deferred[Any]] = {}
         self._stream: Receiver | None = None
         self._paused_by: set[object] = set()
         self._failure: Failure | None = None
@@ -116,6 +111,9 @@ class Connection(TwistedProtocol):
         """Take octets from the server."""
         if self._over():
             return
+        if self._asked is not None:
+            self.round_trip = min(self.round_trip, self._clock.seconds() - self._asked)
+            self._asked = None
         if self._timer is not None:
             self._timer.reset(self._timeout)
         try:
@@ -173,13 +171,30 @@ class Connection(TwistedProtocol):
         self._tags += 1
         tag = b"G%d" % self._tags
         segments = deque(encode(tag, words, literals(self.capabilities or frozenset())))
-        command = _Command(tag, segments, Deferred(), receiver, found)
+        command = Command(tag, segments, Deferred(), receiver, found)
+        if not self._unanswered:
+            self._asked = self._clock.seconds()
         self._unanswered[tag] = command
-        self._unsent.append(command)
-        if len(self._unsent) == 1:
-            self._send()
+        self._outbox.put(command)
         self._watch()
         return command.answer
+
+    def send_ahead(self, *words: bytes) -> None:
+        """Send a command before it is known to be needed; `ask` gets its answer."""
+        answer = self.command(*words)
+        self._ahead[words] = answer.addErrback(lambda reason: reason.value)
+
+    async def ask(self, *words: bytes) -> Status:
+        """The answer to a command: to the one that was sent ahead, or to a new one."""
+        answer = self._ahead.pop(words, None) or self.command(*words)
+        status: Status | Exception = await answer
+        if isinstance(status, Exception):
+            raise status
+        return status
+
+    def forget_ahead(self) -> None:
+        """What was sent ahead and never asked for tells how things were then."""
+        self._ahead.clear()
 
     def collect_rows(self, rows: Rows | None) -> None:
         """Where the rows of the listing go that is asked for next; None ends it."""
@@ -240,16 +255,32 @@ class Connection(TwistedProtocol):
     # What comes in.
 
     def _take(self, item: Item) -> None:
+        if not (self.greeting.called or isinstance(item, Response)):
+            raise Violation("no greeting")
         if isinstance(item, bytes):
             if self._stream is not None:
                 self._stream.data(item)
+        elif isinstance(item, Parcel):
+            self._parcel(item)
         elif isinstance(item, BodyStart):
             fetch = body_start(item.parts)
             self._stream = self._receiver(fetch)
             if self._stream is not None:
                 self._stream.literal(fetch, item.size)
+        elif isinstance(item, Expunged):
+            self.mailbox.remove(item.count)
         else:
             self._respond(item)
+
+    def _parcel(self, parcel: Parcel) -> None:
+        """The same as a literal that begins, comes and ends."""
+        fetch = Fetch(parcel.uid, body=True, text=b"")
+        receiver = self._receiver(fetch)
+        if receiver is not None:
+            size = len(parcel.octets)
+            receiver.literal(fetch, size)
+            receiver.data(parcel.octets)
+            receiver.fetched(fetch, size)
 
     def _receiver(self, fetch: Fetch) -> Receiver | None:
         for command in self._unanswered.values():
@@ -273,9 +304,7 @@ class Connection(TwistedProtocol):
             case Capability(names=names):
                 self.capabilities = names
             case Continuation():
-                if not self._unsent:
-                    raise Violation("a continuation request that nobody waits for")
-                self._send()
+                self._outbox.go_on()
 
     def _greet(self, meaning: object) -> None:
         if not isinstance(meaning, Status) or meaning.tag != b"*":
@@ -315,12 +344,8 @@ class Connection(TwistedProtocol):
         command = self._unanswered.get(status.tag)
         if command is None or status.kind not in {"OK", "NO", "BAD"}:
             raise Violation("an answer to no command of ours")
-        if command.segments and command is not self._unsent[0]:
-            raise Violation("an answer to a command that was not sent")
+        self._outbox.answered(command)
         del self._unanswered[status.tag]
-        if command.segments:  # refused before all of it was sent
-            self._unsent.popleft()
-            self._send()
         self._watch()
         if command.found is not None and status.ok and not command.searched:
             command.answer.errback(Unavailable("the upstream answered a search with nothing"))
@@ -332,14 +357,8 @@ class Connection(TwistedProtocol):
     def _over(self) -> bool:
         return self._failure is not None
 
-    def _send(self) -> None:
-        """Write segments up to the next one that must wait for a continuation request."""
-        while self._unsent:
-            command = self._unsent[0]
-            self.transport.write(command.segments.popleft())
-            if command.segments:
-                return
-            self._unsent.popleft()
+    def _write(self, octets: bytes) -> None:
+        self.transport.write(octets)
 
     def _watch(self) -> None:
         """Let the timer run while the server owes something and is not held up by us."""
@@ -364,7 +383,7 @@ class Connection(TwistedProtocol):
             self._emit(UpstreamLost(failure.detail))
         waiting = [command.answer for command in self._unanswered.values()]
         self._unanswered.clear()
-        self._unsent.clear()
+        self._outbox.clear()
         self._stream = None
         if not self.greeting.called:
             self.greeting.errback(faults.again(failure))

@@ -1,11 +1,12 @@
 """Connects to an IMAP server and logs in."""
 
 from base64 import b64encode
+from ipaddress import ip_address
 from typing import Any
 
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-from twisted.internet.protocol import Factory
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.interfaces import IAddress, IOpenSSLClientConnectionCreator
+from twisted.internet.protocol import Factory, Protocol
 
 from gateway import __version__
 from gateway.backend.imap import faults
@@ -17,6 +18,7 @@ from gateway.backend.imap.settings import ImapSettings, Upstream
 from gateway.errors import BadCredentials, Failure, Misconfigured, Unavailable
 from gateway.maildrop import Login
 from gateway.telemetry import Emitter
+from gateway.tls import client_factory
 
 # What NO means at login, by its code (RFC 5530 §3). Others: it may pass.
 _REFUSED: dict[bytes, type[Failure]] = {
@@ -53,6 +55,8 @@ class Connector:
         self._settings = settings
         self._tls: Any = tls
         self._reactor = reactor
+        self._tells_capabilities = False
+        self._capabilities: frozenset[bytes] | None = None
         self._limits = Limits(settings.max_line, settings.max_literal, settings.max_response)
 
     async def open(self, login: Login, emit: Emitter) -> Connection:
@@ -65,8 +69,7 @@ class Connector:
         try:
             await self._prepare(connection)
             await self._introduce(connection, login)
-            await _authenticate(connection, login)
-            await _ask_capabilities(connection)
+            await self._authenticate(connection, login)
         except BaseException as error:
             connection.expect_end()
             connection.fail(Unavailable("the login failed"))
@@ -76,21 +79,23 @@ class Connector:
         return connection
 
     async def _connect(self, emit: Emitter) -> Connection:
-        upstream, settings = self._upstream, self._settings
-        endpoint: Any = HostnameEndpoint(
-            self._reactor, upstream.host, upstream.port, timeout=settings.connect_timeout
-        )
-        if upstream.security == "tls":
-            endpoint = wrapClientTLS(self._tls, endpoint)
-        factory = Factory.forProtocol(
-            lambda: Connection(self._reactor, emit, self._limits, settings.command_timeout)
-        )
-        factory.noisy = False
+        settings = self._settings
+        connection = Connection(self._reactor, emit, self._limits, settings.command_timeout)
+        factory: Any = _Once(connection)
+        if self._upstream.security == "tls":
+            factory = client_factory(self._tls, factory)
         try:
-            connection: Connection = await endpoint.connect(factory)
+            await self._endpoint().connect(factory)
         except Exception as error:  # noqa: BLE001 -- resolvers and endpoints raise what they like
             raise faults.not_connected(error) from None
         return connection
+
+    def _endpoint(self) -> Any:
+        """How to connect; an address goes without the resolver, which takes a thread."""
+        host, port = self._upstream.host, self._upstream.port
+        kinds = {4: TCP4ClientEndpoint, 6: TCP6ClientEndpoint}
+        make: Any = kinds.get(_ip_version(host), HostnameEndpoint)
+        return make(self._reactor, host, port, timeout=self._settings.connect_timeout)
 
     async def _prepare(self, connection: Connection) -> None:
         """From the greeting to the point where a password may be sent."""
@@ -121,6 +126,61 @@ class Connector:
         words = [Text(part.encode()) for pair in fields.items() for part in pair]
         await connection.command(b"ID", *_parenthesised(words))
 
+    async def _authenticate(self, connection: Connection, login: Login) -> None:
+        """Send the password once, by the best way that is offered, and what will follow.
+
+        SELECT goes out behind the password without waiting for its answer (RFC 3501 §5.5):
+        if the login is refused, so is that. So does the question for the capabilities
+        after login, unless this server is known to tell them unasked.
+        """
+        words, secrets = _credentials(connection.capabilities or frozenset(), login)
+        connection.secrets = secrets
+        connection.capabilities = None  # others after login (RFC 3501 §6.2.2)
+        try:
+            answer = connection.command(*words)
+            if self._settings.pipeline_login:
+                self._send_ahead(connection)
+            status = await answer
+            if not status.ok:
+                detail = f"the upstream refuses the login: {connection.shown(status.shown)}"
+                raise _refusal(status)(detail)
+        finally:
+            connection.secrets = ()
+        self._tells_capabilities = connection.capabilities is not None
+        await _ask_capabilities(connection)
+        self._share_capabilities(connection)
+
+    def _share_capabilities(self, connection: Connection) -> None:
+        """All sessions hold one set: as a rule it is the same one, and it takes 4 KB."""
+        if connection.capabilities == self._capabilities:
+            connection.capabilities = self._capabilities
+        self._capabilities = connection.capabilities
+
+    def _send_ahead(self, connection: Connection) -> None:
+        if not self._tells_capabilities:
+            connection.send_ahead(b"CAPABILITY")
+        connection.send_ahead(b"SELECT", b"INBOX")
+
+
+class _Once(Factory):
+    """Gives the one connection that there will be."""
+
+    noisy = False
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:  # noqa: ARG002 - Twisted's
+        return self._connection
+
+
+def _ip_version(host: str) -> int:
+    """4 or 6, or 0 for a name."""
+    try:
+        return ip_address(host).version
+    except ValueError:
+        return 0
+
 
 def _parenthesised(words: list[Text]) -> list[Word]:
     """A list of strings; none of ours needs a literal."""
@@ -141,24 +201,10 @@ def _check_greeting(greeting: Status, connection: Connection) -> None:
 async def _ask_capabilities(connection: Connection) -> None:
     """Learn the capabilities unless they were told."""
     if connection.capabilities is None:
-        status = await connection.command(b"CAPABILITY")
+        status = await connection.ask(b"CAPABILITY")
         if connection.capabilities is None:
             shown = connection.shown(status.shown)
             raise Unavailable(f"the upstream does not say what it can do: {shown}")
-
-
-async def _authenticate(connection: Connection, login: Login) -> None:
-    """Send the password once, by the best way that is offered."""
-    words, secrets = _credentials(connection.capabilities or frozenset(), login)
-    connection.secrets = secrets
-    connection.capabilities = None  # others after login (RFC 3501 §6.2.2)
-    try:
-        status = await connection.command(*words)
-        if not status.ok:
-            detail = f"the upstream refuses the login: {connection.shown(status.shown)}"
-            raise _refusal(status)(detail)
-    finally:
-        connection.secrets = ()
 
 
 def _refusal(status: Status) -> type[Failure]:

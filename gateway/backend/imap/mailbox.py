@@ -12,6 +12,7 @@ class Mailbox:
 
     Attributes:
         exists: The number of messages now; None until told.
+        uidnext: What the next message's UID will be at the least, as told at SELECT.
         expunged: How many were removed by anyone since the mailbox was selected.
         uidvalidity: As told first; None until told.
         moved: Whether another UIDVALIDITY was told later: no UID means anything any more.
@@ -19,11 +20,20 @@ class Mailbox:
         sticky: Whether UIDs outlive the session (RFC 4315 §3, UIDNOTSTICKY).
     """
 
-    __slots__ = ("exists", "expunged", "moved", "read_only", "sticky", "uidvalidity")
+    __slots__ = (
+        "exists",
+        "expunged",
+        "moved",
+        "read_only",
+        "sticky",
+        "uidnext",
+        "uidvalidity",
+    )
 
     def __init__(self) -> None:
         self.exists: int | None = None
         self.expunged = 0
+        self.uidnext: int | None = None
         self.uidvalidity: int | None = None
         self.moved = False
         self.read_only = False
@@ -35,13 +45,14 @@ class Mailbox:
             case Count(kind=b"EXISTS", number=number):
                 self.exists = number
             case Count(kind=b"EXPUNGE"):
-                self._remove(1)
+                self.remove(1)
             case Vanished(count=count, earlier=False):
-                self._remove(count)
+                self.remove(count)
             case Status(code=code, argument=argument) if code:
                 self._code(code, argument)
 
-    def _remove(self, count: int) -> None:
+    def remove(self, count: int) -> None:
+        """So many messages are gone."""
         self.expunged += count
         if self.exists is not None:
             self.exists = max(0, self.exists - count)
@@ -51,6 +62,8 @@ class Mailbox:
             value = int(argument)
             self.moved = self.moved or self.uidvalidity not in {None, value}
             self.uidvalidity = self.uidvalidity or value
+        elif code == b"UIDNEXT" and argument.isdigit():
+            self.uidnext = int(argument)
         elif code in {b"READ-ONLY", b"READ-WRITE"}:
             self.read_only = code == b"READ-ONLY"
         elif code == b"UIDNOTSTICKY":

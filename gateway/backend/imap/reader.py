@@ -22,6 +22,13 @@ _FETCH = re.compile(rb"\* \d+ FETCH \(", re.IGNORECASE)
 _BODY = re.compile(rb"[( ]BODY\[\](?:<\d+>)? \{\d+\}\Z", re.IGNORECASE)
 # Possessive, or the run would keep a way back for each of its rows.
 _ROWS = re.compile(rb"(?:\* \d{1,10} FETCH \(UID \d{1,10} RFC822\.SIZE \d{1,18}\)\r\n)++")
+# A whole message in the shape that most servers give it.
+_PARCEL = re.compile(
+    rb"\* \d{1,10} FETCH \(UID (\d{1,10}) BODY\[\] \{(\d{1,10})\}\r\n", re.IGNORECASE
+)
+_PARCEL_END = b")\r\n"
+# What a server says ten thousand times after an EXPUNGE of as many.
+_EXPUNGED = re.compile(rb"(?:\* \d{1,10} EXPUNGE\r\n)++")
 _DIGITS_ONLY = bytes(c if c in b"0123456789" else 0x20 for c in range(256))
 _BULK = 1 << 17  # rows are taken in slices of this many octets, whatever the read size
 # What a part costs beside its octets; without it, many tiny literals would be free.
@@ -68,7 +75,27 @@ class BodyStart:
     size: int
 
 
-Item: TypeAlias = Response | BodyStart | bytes
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message that was in the buffer from the first octet of its response to the last.
+
+    Attributes:
+        uid: Which message.
+        octets: All of it.
+    """
+
+    uid: int
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Expunged:
+    """So many EXPUNGE responses in a row."""
+
+    count: int
+
+
+Item: TypeAlias = Response | BodyStart | Parcel | Expunged | bytes
 
 
 class Rows:
@@ -151,8 +178,11 @@ class Reader:
                 self._parts.append((self._head, self._take(self._literal)))
                 self._literal = None
                 continue
-            if self.rows is not None and not self._parts and self._bulk(self.rows):
-                continue
+            if not self._parts and self._buffer.startswith(b"* "):
+                if self.rows is not None and self._bulk(self.rows):
+                    continue
+                if (whole := self._parcel() or self._expunged()) is not None:
+                    return whole
             line = self._line()
             if line is None:
                 return None
@@ -177,6 +207,29 @@ class Reader:
         rows.add_run(self._take(found.end()))
         self._scanned = 0
         return True
+
+    def _parcel(self) -> Parcel | None:
+        """A message that is here in full; small ones mostly are, and cost a third so."""
+        found = _PARCEL.match(self._buffer)
+        if found is None:
+            return None
+        start, size = found.end(), int(found[2])
+        end = start + size
+        if self._buffer[end : end + 3] != _PARCEL_END:
+            return None
+        uid = int(found[1])
+        with memoryview(self._buffer) as view:
+            octets = bytes(view[start:end])
+        del self._buffer[: end + 3]
+        self._scanned = 0
+        return Parcel(uid, octets)
+
+    def _expunged(self) -> Expunged | None:
+        found = _EXPUNGED.match(self._buffer, 0, _BULK)
+        if found is None:
+            return None
+        self._scanned = 0
+        return Expunged(self._take(found.end()).count(b"\n"))
 
     def _line(self) -> bytes | None:
         """The next line without its end: LF, and one CR before it."""

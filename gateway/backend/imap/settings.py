@@ -70,6 +70,21 @@ class ImapSettings(Section):
         default=False,
         description="Tell the server the gateway's name and the client's address (RFC 2971).",
     )
+    pipeline_login: bool = Field(
+        default=True,
+        description="Send SELECT behind the password without waiting for the answer, which "
+        "saves a round trip. Switch it off for a server that loses what comes early.",
+    )
+    prefetch: bool = Field(
+        default=True,
+        description="Ask the server for the next messages while the client reads one.",
+    )
+    prefetch_total: int = Field(
+        default=64 << 20,
+        ge=0,
+        description="Octets of messages asked for ahead, of all sessions together; one "
+        "session has at most half a MiB near the server, one MiB far from it.",
+    )
     max_line: int = Field(
         default=4 << 20,
         ge=8192,

@@ -1,22 +1,28 @@
-"""Opens the INBOX and freezes it: what is there, how large, under which UIDs."""
+"""Opens the INBOX and lists it: what is there, how large, under which UIDs.
+
+What the index knows is used as far as the server's own numbers prove it: UIDVALIDITY says
+that UIDs mean what they meant, UIDNEXT which ones are new, EXISTS how many there are
+(RFC 3501 §2.3.1.1). Equal numbers are the same set of messages, and sizes never change.
+"""
 
 from array import array
-from collections.abc import Callable
+from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import islice
+from itertools import compress, islice
 from operator import lt
 from typing import ClassVar
 
 from gateway.backend.imap.connection import Connection
+from gateway.backend.imap.mailbox import Mailbox
 from gateway.backend.imap.reader import Rows
 from gateway.backend.imap.responses import Fetch, Status
 from gateway.errors import Misconfigured, Unavailable
+from gateway.index import Record
 from gateway.maildrop import Maildrop
 from gateway.maildrop.uidl import ImapUniqueIds
 from gateway.telemetry import Emitter, Event, Level
 
 _TRIES = 3
-_ZERO = array("I", [0])
 # NO with one of these will not go away by itself (RFC 5530 §3).
 _LASTING = frozenset({b"NOPERM", b"NONEXISTENT", b"CANNOT"})
 
@@ -52,27 +58,126 @@ class _Listing:
         """Nobody asked for a message."""
 
 
-async def take(connection: Connection, emit: Emitter, *, hide_deleted: bool) -> Maildrop:
-    r"""Select the INBOX and list it.
+async def select(connection: Connection) -> int:
+    """Select the INBOX; return its UIDVALIDITY.
+
+    Raises:
+        Unavailable, Misconfigured
+    """
+    if connection.mailbox.uidvalidity is not None:
+        connection.mailbox = Mailbox()  # what was told of it before does not count any more
+    status = await connection.ask(b"SELECT", b"INBOX")
+    if not status.ok:
+        raise _refused(connection, status)
+    return _check(connection)
+
+
+async def take(connection: Connection, emit: Emitter, known: Record | None) -> Record:
+    """List the INBOX that was just selected.
+
+    Args:
+        connection: With the INBOX selected.
+        emit: Where events go.
+        known: What the index has, if anything.
+
+    Returns:
+        All messages. The same object as `known` if nothing has changed.
+
+    Raises:
+        Unavailable: Never a record that lacks messages instead.
+    """
+    mailbox = connection.mailbox
+    epoch, uidnext = str(mailbox.uidvalidity), mailbox.uidnext
+    if known is not None and known.epoch == epoch and uidnext is not None:
+        record = await _update(connection, known, uidnext)
+    else:
+        record = None
+    if record is None:
+        uids, octets = await _list(connection, emit)
+        record = Record(epoch, _state(uids, uidnext), uids, octets)
+    if mailbox.moved:
+        raise Unavailable("the upstream changed its UIDVALIDITY during the listing")
+    return record
+
+
+async def deleted(connection: Connection) -> set[int]:
+    r"""The UIDs of what is marked as \Deleted."""
+    marked: set[int] = set()
+    if connection.mailbox.exists:
+        await search(connection, b"DELETED", marked)
+    return marked
+
+
+def freeze(record: Record, hidden: set[int]) -> Maildrop:
+    r"""The maildrop of a record.
 
     A message that somebody else marked as \Deleted is shown like any other: it is still
     there, its owner may take the mark back, and hiding it would withhold mail that nobody
-    removed. Only where the mark is our own way of removing (`hide_deleted`) is it left out.
-
-    Raises:
-        Unavailable, Misconfigured: Never a maildrop that lacks messages instead.
+    removed. Only where the mark is our own way of removing is it `hidden`.
     """
-    status = await connection.command(b"SELECT", b"INBOX")
-    if not status.ok:
-        raise _refused(connection, status)
-    uidvalidity = _check(connection)
-    rows = await _list(connection, emit)
-    if connection.mailbox.moved:
-        raise Unavailable("the upstream changed its UIDVALIDITY during the listing")
-    hidden: set[int] = set()
-    if hide_deleted and rows.uids:
-        await search(connection, b"DELETED", hidden)
-    return _freeze(uidvalidity, rows, hidden)
+    uids, octets = record.refs, record.octets
+    if hidden and not hidden.isdisjoint(uids):
+        uids, octets = _without(uids, octets, hidden)
+    return Maildrop(record.epoch, uids, octets, ImapUniqueIds(int(record.epoch), uids))
+
+
+def forget(record: Record, removed: set[int]) -> Record:
+    """The record without what UPDATE removed."""
+    return Record(record.epoch, record.state, *_without(record.refs, record.octets, removed))
+
+
+def _state(uids: "array[int]", uidnext: int | None) -> dict[str, int]:
+    """New mail may have been listed that came after UIDNEXT was told."""
+    last = uids[-1] + 1 if uids else 0
+    return {} if uidnext is None else {"uidnext": max(uidnext, last)}
+
+
+async def _update(connection: Connection, known: Record, uidnext: int) -> Record | None:
+    """What is known, brought up to date; None if it does not fit what the server says."""
+    mailbox, first = connection.mailbox, known.state.get("uidnext")
+    if first is None or uidnext < first or (known.refs and known.refs[-1] >= first):
+        return None
+    uids, octets = known.refs, known.octets
+    if uidnext > first:
+        new = await _ask(connection, b"%d:*" % first)
+        fresh_uids, fresh_octets = _in_order(new)
+        start = bisect_left(fresh_uids, first)  # n:* names the last message, however old
+        uids = uids + fresh_uids[start:]
+        octets = _joined(octets, fresh_octets[start:])
+    if len(uids) > (mailbox.exists or 0):
+        uids, octets = await _present(connection, uids, octets)
+    if len(uids) != mailbox.exists:
+        return None
+    if uids is known.refs and uidnext == first:
+        return known
+    return Record(known.epoch, _state(uids, uidnext), uids, octets)
+
+
+async def _present(
+    connection: Connection, uids: "array[int]", octets: "array[int]"
+) -> "tuple[array[int], array[int]]":
+    """Those that are still there."""
+    esearch = b"ESEARCH" in (connection.capabilities or ())
+    there: set[int] = set()
+    if not connection.mailbox.exists:
+        return array("I"), array("Q")
+    await search(connection, b"RETURN (ALL) ALL" if esearch else b"ALL", there)
+    return _without(uids, octets, set(uids) - there)
+
+
+def _joined(octets: "array[int]", more: "array[int]") -> "array[int]":
+    """Columns may differ in width."""
+    return array("Q", octets) + array("Q", more)
+
+
+def _without(
+    uids: "array[int]", octets: "array[int]", gone: set[int]
+) -> "tuple[array[int], array[int]]":
+    stays = [uid not in gone for uid in uids]
+    return (
+        array("I", compress(uids, stays)),
+        array(octets.typecode, compress(octets, stays)),
+    )
 
 
 def _refused(connection: Connection, status: Status) -> Misconfigured | Unavailable:
@@ -105,30 +210,30 @@ async def search(connection: Connection, criteria: bytes, found: set[int]) -> No
         raise Unavailable(f"the upstream does not search: {connection.shown(status.shown)}")
 
 
-async def _list(connection: Connection, emit: Emitter) -> Rows:
+async def _list(connection: Connection, emit: Emitter) -> "tuple[array[int], array[int]]":
     """The UIDs and sizes of all messages, as many as there are said to be."""
     mailbox = connection.mailbox
     for _ in range(_TRIES):
         expected, gone = mailbox.exists or 0, mailbox.expunged
         if not expected:
-            return Rows()
-        rows = _in_order(await _ask(connection))
+            return array("I"), array("Q")
+        columns = _in_order(await _ask(connection, b"1:*"))
         # Whatever was removed meanwhile may or may not be listed; new mail likewise.
         expected -= mailbox.expunged - gone
-        listed = len(rows.uids)
+        listed = len(columns[0])
         if listed >= expected:
-            return rows
+            return columns
         emit(ListingShort(listed, expected))
         await connection.command(b"NOOP")  # lets the server correct its count
     raise Unavailable("the upstream lists fewer messages than it says the INBOX has")
 
 
-async def _ask(connection: Connection) -> Rows:
+async def _ask(connection: Connection, uid_set: bytes) -> Rows:
     listing = _Listing()
     connection.collect_rows(listing.rows)
     try:
         status = await connection.command(
-            b"UID", b"FETCH", b"1:*", b"(UID RFC822.SIZE)", receiver=listing
+            b"UID", b"FETCH", uid_set, b"(UID RFC822.SIZE)", receiver=listing
         )
     finally:
         connection.collect_rows(None)
@@ -139,24 +244,12 @@ async def _ask(connection: Connection) -> Rows:
     return listing.rows
 
 
-def _in_order(rows: Rows) -> Rows:
-    """The rows by ascending UID, each UID once; nearly always they come like that."""
+def _in_order(rows: Rows) -> tuple["array[int]", "array[int]"]:
+    """The columns by ascending UID, each UID once; nearly always they come like that."""
     uids = rows.uids
-    if all(map(lt, uids, islice(uids, 1, None))) and uids[:1] != _ZERO:
-        return rows
-    return _only(rows, lambda uid: uid > 0)  # no message has UID 0 (RFC 3501 §2.3.1.1)
-
-
-def _only(rows: Rows, wanted: Callable[[int], bool]) -> Rows:
-    octets = dict(zip(rows.uids, rows.octets, strict=True))
-    chosen = Rows()
-    for uid in sorted(filter(wanted, octets)):
-        chosen.add(uid, octets[uid])
-    return chosen
-
-
-def _freeze(uidvalidity: int, rows: Rows, hidden: set[int]) -> Maildrop:
-    if hidden:
-        rows = _only(rows, lambda uid: uid not in hidden)
-    unique_ids = ImapUniqueIds(uidvalidity, rows.uids)
-    return Maildrop(str(uidvalidity), rows.uids, rows.octets, unique_ids)
+    if all(map(lt, uids, islice(uids, 1, None))) and not (uids and uids[0] == 0):
+        return uids, rows.octets
+    octets = dict(zip(uids, rows.octets, strict=True))
+    octets.pop(0, None)  # no message has UID 0 (RFC 3501 §2.3.1.1)
+    ascending = array("I", sorted(octets))
+    return ascending, array("Q", (octets[uid] for uid in ascending))

@@ -41,11 +41,12 @@ def test_the_plan_is_cleared_after_any_outcome(world, opened, error):
 
 def test_a_plan_that_a_crash_leaves_behind_is_settled_at_the_next_login(world, opened):
     world.upstream.hold("commit")
-    Running(updating(world, opened))
+    running = Running(updating(world, opened))
     world.upstream.trouble.clear()  # the process died here; another one starts
     world.leases._held.clear()
     again = run(world.opener.open(login()))
     assert list(again.maildrop.refs) == [12]
+    assert running.result == []
 
 
 def test_a_plan_that_cannot_be_recorded_is_not_carried_out(world, opened, monkeypatch):

@@ -92,13 +92,19 @@ def test_endless_line_takes_no_more_memory_than_its_limit():
         assert len(buffer) <= 255
 
 
-def test_taken_lines_take_no_memory_after_the_next_packet():
+def test_taken_lines_take_no_memory():
     buffer = LineBuffer()
     buffer.feed(b"NOOP\r\n" * 1000)
     lines_of(buffer)
+    assert buffer._octets == b""
+
+
+def test_taken_lines_take_no_memory_after_the_next_packet():
+    buffer = LineBuffer()
+    buffer.feed(b"NOOP\r\n" * 1000)
+    buffer.next_line(LIMIT)
     buffer.feed(b"x")
-    assert len(buffer) == 1
-    assert len(buffer._buffer) == 1
+    assert len(buffer) == len(buffer._octets) == 999 * 6 + 1
 
 
 def test_length_is_what_no_line_was_made_of():

@@ -1,7 +1,6 @@
 """The body pipe: what goes over the wire for one message, and what never does."""
 
 import pytest
-from twisted.internet.defer import Deferred
 
 from gateway.errors import BodyBroken, Unavailable
 from gateway.pop3.events import SendBody
@@ -23,7 +22,7 @@ class Bench:
         self.outcome = []
 
     def run(self):
-        done = Deferred.fromCoroutine(self.pipe.run())
+        done = self.pipe.run()
         done.addCallbacks(
             lambda _: self.outcome.append("done"),
             lambda reason: self.outcome.append(reason.value),

@@ -7,7 +7,8 @@ import pytest
 import pytest_twisted
 from twisted.internet.threads import deferToThread
 
-from gateway.app import Gateway
+from gateway.app.gateway import Gateway
+from gateway.app.sockets import open_all
 from gateway.config import load
 from gateway.pop3 import replies
 from gateway.telemetry import Emitter
@@ -46,8 +47,12 @@ class Place:
             **{f"limits.{name}": value for name, value in limits.items()},
         }
         emit = Emitter(lambda event, _: self.events.append(event))
-        self.gateway = Gateway(load(None, given), reactor, emit)
-        line = await self.gateway.start()
+        settings = load(None, given)
+        self.gateway = Gateway(settings, reactor, emit)
+        sockets = open_all(settings.listen)
+        line = await self.gateway.start(sockets)
+        for each in sockets:
+            each.opened.close()
         self.ports = [int(text.split(",")[0]) for text in line.split("127.0.0.1:")[1:]]
 
     def client(self, how):

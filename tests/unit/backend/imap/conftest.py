@@ -7,35 +7,15 @@ import pytest_twisted
 from pydantic import SecretBytes
 from twisted.internet.task import deferLater
 
+from gateway.backend.imap import prefetch
 from gateway.backend.imap.driver import ImapBackend
 from gateway.backend.imap.settings import ImapSettings, Upstream
 from gateway.maildrop import Login
 from gateway.telemetry import Emitter
 from gateway.tls import client_options
+from tests.unit.backend.imap.reader import TOTAL, Reader, Sink
 
 SECRET = b"s3cret pass-word"
-
-
-class Sink:
-    """Takes a body; `on_write` lets a test interfere after each chunk."""
-
-    def __init__(self, on_write=lambda chunk: None):
-        self.announced = "never"
-        self.chunks = []
-        self.on_write = on_write
-
-    def begin(self, octets):
-        assert self.announced == "never"
-        self.announced = octets
-
-    def write(self, chunk):
-        assert self.announced != "never"
-        self.chunks.append(chunk)
-        self.on_write(chunk)
-
-    @property
-    def octets(self):
-        return b"".join(self.chunks)
 
 
 class Gateway:
@@ -48,7 +28,10 @@ class Gateway:
         self.emit = Emitter(lambda event, context: self.events.append(event))
 
     def backend(self, server, *, security="none", host=None, ca=None, **settings):
-        settings = {"command_timeout": 5, "connect_timeout": 5, **settings}
+        # Off unless asked for: scripted replies count commands. Each has tests of its own,
+        # and tests/faults and tests/integration have them on.
+        alone = {"pipeline_login": False, "prefetch": False}
+        settings = {"command_timeout": 5, "connect_timeout": 5, **alone, **settings}
         return ImapBackend(
             Upstream(host or server.host, server.port, security),
             ImapSettings(**settings),
@@ -57,8 +40,11 @@ class Gateway:
             self.emit,
         )
 
+    def login(self, user=b"user", password=SECRET, peer="192.0.2.1"):
+        return Login(user, SecretBytes(password), peer)
+
     async def open(self, server, user=b"user", password=SECRET, peer="192.0.2.1", **options):
-        login = Login(user, SecretBytes(password), peer)
+        login = self.login(user, password, peer)
         session = await self.backend(server, **options).open(login)
         self.sessions.append(session)
         return session
@@ -93,3 +79,29 @@ async def gateway():
     for session in made.sessions:
         await session.close()
     assert not any(SECRET.decode() in repr(event) for event in made.events)
+
+
+@pytest_twisted.async_yield_fixture
+async def reader(gateway, near):
+    """Makes readers, and looks at the end whether the budget is whole again."""
+    made = []
+
+    async def open_(server, **settings):
+        settings = {"prefetch": True, "prefetch_total": TOTAL, **settings}
+        backend = gateway.backend(server, **settings)
+        session = await backend.open(gateway.login())
+        gateway.sessions.append(session)
+        maildrop = await session.snapshot()
+        made.append(Reader(gateway, server, session, maildrop, backend._shared.budget))
+        return made[-1]
+
+    yield open_
+    for each in made:
+        await each.session.close()
+        assert each.taken == 0, "octets of the budget are lost"
+
+
+@pytest.fixture
+def near(monkeypatch):
+    """A loopback that is busy with tests must not look like a far server."""
+    monkeypatch.setattr(prefetch, "_FAR_SECONDS", 1000)

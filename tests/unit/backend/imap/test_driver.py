@@ -4,10 +4,13 @@ import pytest
 import pytest_twisted
 from pydantic import SecretBytes, ValidationError
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
-from gateway.backend.imap.connection import Connection, _Command
+from gateway.backend.imap.connection import Connection
 from gateway.backend.imap.driver import ImapBackend
+from gateway.backend.imap.keepalive import Keepalive
 from gateway.backend.imap.login import Connector
+from gateway.backend.imap.outbox import Command as _Command
 from gateway.backend.imap.reader import Limits
 from gateway.backend.imap.settings import ImapSettings, Upstream
 from gateway.errors import Misconfigured, Unavailable
@@ -85,7 +88,19 @@ async def test_no_signs_of_life_into_a_running_command(gateway):
 async def test_no_signs_of_life_when_switched_off(gateway):
     with FakeImap([b"x"]) as server:
         session, _ = await gateway.opened(server, keepalive=0)
-        assert session._keepalive is None
+        assert session._keepalive._call is None
+
+
+def test_signs_of_life_end_with_the_connection():
+    class Lost:
+        idle = False
+
+        def when_lost(self, call):
+            call()
+
+    clock = Clock()
+    Keepalive(Lost(), 10, clock)
+    assert not clock.getDelayedCalls()
 
 
 def test_no_repr_shows_a_secret():

@@ -142,7 +142,6 @@ async def test_expunged_by_another_before_the_listing(gateway):
             ),
             times=1,
         )
-        server.fault("NOOP", say("* 2 EXPUNGE"), times=1)
         _, maildrop = await gateway.opened(server)
         assert list(maildrop.refs) == [1, 3, 4]
 

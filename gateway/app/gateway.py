@@ -1,0 +1,174 @@
+"""One process' gateway: everything built and wired together."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLContextFactory
+from twisted.internet.task import LoopingCall
+from zope.interface import implementer
+
+from gateway import tls
+from gateway.access.delay import LoginDelays
+from gateway.access.journal import SqliteJournal
+from gateway.access.lease import FileLeases
+from gateway.access.open import Opener
+from gateway.app.sockets import Socket
+from gateway.app.upstreams import backend, reusable_backend
+from gateway.backend.port import Backend
+from gateway.backend.warm import WarmConnections
+from gateway.config import Settings
+from gateway.index import NoIndex, SqliteIndex
+from gateway.server.connection import Surroundings
+from gateway.server.deeds import Deeds
+from gateway.server.limits import Places
+from gateway.server.listener import Listener, Server
+from gateway.telemetry import Emitter
+
+_SWEEP_SECONDS = 5.0
+
+
+@implementer(IOpenSSLContextFactory)
+class ServerCertificate:
+    """The certificate shown to clients, read again on request.
+
+    Raises:
+        Misconfigured: A file cannot be used.
+    """
+
+    def __init__(self, cert: Path, key: Path) -> None:
+        self._files = (cert, key)
+        self._options = tls.server_options(cert, key)
+
+    def getContext(self) -> SSL.Context:  # noqa: N802 - Twisted's name
+        """What the next handshake uses."""
+        return self._options.getContext()
+
+    def reload(self) -> None:
+        """Read the files again; if they cannot be used, the old certificate stays."""
+        self._options = tls.server_options(*self._files)
+
+
+class Gateway:
+    """Everything, built but not started.
+
+    Args:
+        settings: All of them.
+        reactor: Twisted's.
+        emit: Takes the events.
+        places: Connections that may be had, of all workers together.
+
+    Raises:
+        Misconfigured: What the settings name cannot be used.
+    """
+
+    def __init__(
+        self, settings: Settings, reactor: Any, emit: Emitter, places: Places | None = None
+    ) -> None:
+        self._settings = settings
+        self._reactor = reactor
+        self._certificate = _certificate(settings)
+        self._leases = FileLeases(settings.state.dir / "leases")
+        self._journal = SqliteJournal(settings.state.dir / "journal.sqlite")
+        self._delays = _delays(settings, reactor)
+        self._index = _index(settings, emit)
+        self._warm = _warm(settings, reactor, emit, self._index)
+        self._sweep: Any = LoopingCall(self._sweep_warm)
+        self._sweep.clock = reactor
+        opener = Opener(
+            self._backend(emit),
+            upstream=str(settings.upstream.url),
+            leases=self._leases,
+            journal=self._journal,
+            delays=self._delays,
+            emit=emit,
+        )
+        shared = Surroundings(
+            rules=settings.pop3,
+            limits=settings.limits,
+            deeds=Deeds(opener, self._journal),
+            stls=self._certificate,
+            clock=reactor,
+        )
+        self._server = Server(shared, emit, places)
+
+    async def start(self, sockets: list[Socket]) -> str:
+        """Accept clients everywhere.
+
+        Returns:
+            The line that tells where.
+        """
+        places = []
+        for opened in sockets:
+            certificate = self._certificate if opened.tls else None
+            listener = Listener(opened.name, opened.endpoint(self._reactor), certificate)
+            protocol = "pop3s" if opened.tls else "pop3"
+            places.append(f"{protocol} {await self._server.listen(listener)}")
+        self._sweep.start(_SWEEP_SECONDS, now=False)
+        return f"pop3-gateway ready: {', '.join(places)}"
+
+    async def stop(self) -> None:
+        """Accept no more, finish what is under way, close."""
+        await self._server.stop(self._settings.limits.drain_timeout)
+        if self._sweep.running:
+            self._sweep.stop()
+        if self._warm is not None:
+            await self._warm.stop()
+        self._journal.close()
+        self._delays.close()
+        self._leases.close()
+        if isinstance(self._index, SqliteIndex):
+            self._index.close()
+
+    def reload(self) -> None:
+        """Read the certificate again.
+
+        Raises:
+            Misconfigured: It cannot be used; the old one stays.
+        """
+        if self._certificate is not None:
+            self._certificate.reload()
+
+    def _backend(self, emit: Emitter) -> Backend:
+        if self._warm is not None:
+            return self._warm
+        return backend(self._settings, self._reactor, emit)
+
+    async def _sweep_warm(self) -> None:
+        if self._warm is not None:
+            await self._warm.sweep()
+
+
+def _certificate(settings: Settings) -> ServerCertificate | None:
+    cert, key = settings.listen.cert, settings.listen.key
+    return ServerCertificate(cert, key) if cert and key else None
+
+
+def _delays(settings: Settings, reactor: Any) -> LoginDelays:
+    delay = settings.pop3.login_delay
+    path = settings.state.dir / "delays.sqlite" if delay else None
+    return LoginDelays(delay, reactor.seconds, path)
+
+
+def _index(settings: Settings, emit: Emitter) -> SqliteIndex | NoIndex:
+    if not settings.state.index:
+        return NoIndex()
+    path = settings.state.dir / "index.sqlite"
+    return SqliteIndex(path, emit, limit=settings.state.index_limit, now=time.time)
+
+
+def _warm(
+    settings: Settings, reactor: Any, emit: Emitter, index: SqliteIndex | NoIndex
+) -> WarmConnections | None:
+    driver = reusable_backend(settings, reactor, emit, index)
+    if driver is None:
+        return None
+    return WarmConnections(
+        driver,
+        settings.upstream.warm,
+        now=reactor.seconds,
+        key=os.urandom(32),
+        per_peer=settings.upstream.imap.send_id,
+    )

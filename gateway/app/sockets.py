@@ -1,0 +1,78 @@
+"""The listening sockets: opened once, before there are workers, or inherited from systemd."""
+
+import os
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
+
+from gateway.config import SystemdSocket, parse_listen
+from gateway.errors import Misconfigured
+from gateway.server.settings import ListenSettings
+from gateway.server.transport import Endpoint
+
+_BACKLOG = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """One listening socket.
+
+    Attributes:
+        name: What the settings call it.
+        opened: Accepts clients already.
+        tls: Whether it speaks TLS from the first octet.
+    """
+
+    name: str
+    opened: socket.socket
+    tls: bool
+
+    def endpoint(self, reactor: Any) -> Endpoint:
+        """The socket for this process' reactor, once; the endpoint closes the original."""
+        make: Any = AdoptedStreamServerEndpoint
+        family = self.opened.family
+        endpoint: Endpoint = make(reactor, self.opened.detach(), family)
+        return endpoint
+
+
+def open_all(settings: ListenSettings) -> list[Socket]:
+    """Every socket of the settings.
+
+    Raises:
+        Misconfigured: One cannot be had.
+    """
+    plain = [Socket(name, _open(name), tls=False) for name in settings.plain]
+    return plain + [Socket(name, _open(name), tls=True) for name in settings.tls]
+
+
+def _open(name: str) -> socket.socket:
+    address = parse_listen(name)
+    if isinstance(address, SystemdSocket):
+        return _inherited(address.name)
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server(
+            (address.host, address.port), family=family, backlog=_BACKLOG
+        )
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise Misconfigured(f"cannot listen at {name}: {reason}") from error
+
+
+def _inherited(name: str) -> socket.socket:
+    """A socket that systemd opened.
+
+    Twisted takes systemd's variables out of the environment when its endpoints are
+    imported, so its own endpoint is asked for the descriptor.
+    """
+    parse: Any = serverFromString
+    try:
+        descriptor = parse(None, f"systemd:domain=INET:name={name}").fileno
+    except KeyError:
+        raise Misconfigured(
+            f"systemd gave no socket of the name {name!r}: "
+            f"put FileDescriptorName={name} into the socket unit and start that"
+        ) from None
+    return socket.socket(fileno=os.dup(descriptor))

@@ -1,0 +1,196 @@
+"""Warm upstream connections: logged in, kept for a while after QUIT, reused by the same user.
+
+A device that polls every half minute then costs one round trip upstream instead of connect,
+TLS, login and SELECT. Only a login that proves the same password gets the connection; a
+wrong one goes to the upstream like any other and leaves the connection where it is.
+"""
+
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from pydantic import Field
+from twisted.internet.defer import Deferred, gatherResults
+
+from gateway.backend.port import (
+    BackendSession,
+    Body,
+    Capabilities,
+    ReusableBackend,
+    ReusableSession,
+)
+from gateway.errors import Failure
+from gateway.maildrop import CommitPlan, Login, Maildrop, Outcome, Ref
+from gateway.settings import Section
+
+
+class WarmSettings(Section):
+    """Connections kept after QUIT."""
+
+    seconds: float = Field(
+        default=75,
+        ge=0,
+        le=1500,
+        description="How long a logged-in upstream connection is kept after QUIT for the "
+        "next login with the same name and password; 0 keeps none.",
+    )
+    lifetime: float = Field(
+        default=600,
+        ge=0,
+        description="How long after its login a connection may be used again, however often "
+        "it was. For as long a password changed upstream may still work.",
+    )
+    connections: int = Field(
+        default=2000,
+        ge=0,
+        description="How many are kept at the most; the oldest is closed for a new one.",
+    )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Parked:
+    session: ReusableSession
+    proof: bytes
+    since: float
+    until: float
+
+
+class WarmConnections:
+    """A backend that keeps the sessions of another.
+
+    Args:
+        backend: Makes the sessions.
+        settings: How long, how many.
+        now: A clock in seconds that never goes back.
+        key: Random octets that make a password's verifier useless outside this process.
+        per_peer: Whether a client of another address must not get the connection, as
+            the upstream was told the address.
+    """
+
+    def __init__(
+        self,
+        backend: ReusableBackend,
+        settings: WarmSettings,
+        *,
+        now: Callable[[], float],
+        key: bytes,
+        per_peer: bool,
+    ) -> None:
+        self._backend = backend
+        self._settings = settings
+        self._now = now
+        self._key = key
+        self._per_peer = per_peer
+        self._parked: OrderedDict[bytes, _Parked] = OrderedDict()
+        self._stopped = False
+
+    def __len__(self) -> int:
+        return len(self._parked)
+
+    async def open(self, login: Login) -> BackendSession:
+        """See `gateway.backend.port.Backend.open`."""
+        proof = self._proof(login)
+        parked = await self._revived(login.user, proof)
+        if parked is None:
+            since = self._now()
+            session = await self._backend.open(login)
+        else:
+            since, session = parked.since, parked.session
+        return _WarmSession(session, self, login.user, proof, since)
+
+    async def park(
+        self, user: bytes, proof: bytes, since: float, session: ReusableSession
+    ) -> None:
+        """Keep a session if it is fit for it, else close it."""
+        now = self._now()
+        until = min(now + self._settings.seconds, since + self._settings.lifetime)
+        fit = session.reusable and until > now and not self._stopped
+        if not (fit and self._settings.connections):
+            await session.close()
+            return
+        session.rest()
+        surplus = [self._parked.pop(user, None)]
+        self._parked[user] = _Parked(session, proof, since, until)
+        while len(self._parked) > self._settings.connections:
+            surplus.append(self._parked.popitem(last=False)[1])
+        await _close(parked for parked in surplus if parked is not None)
+
+    async def sweep(self) -> None:
+        """Close what was kept long enough; to be called every few seconds."""
+        now = self._now()
+        over = [user for user, parked in self._parked.items() if parked.until <= now]
+        await _close([self._parked.pop(user) for user in over])
+
+    async def stop(self) -> None:
+        """Close all that is kept, and keep nothing any more."""
+        self._stopped = True
+        kept = list(self._parked.values())
+        self._parked.clear()
+        await _close(kept)
+
+    def _proof(self, login: Login) -> bytes:
+        """A verifier, salted with the user's name and this process' key."""
+        peer = login.peer.encode() if self._per_peer else b""
+        salt = b"%d %b %b" % (len(login.user), login.user, peer)
+        inner = hmac.digest(self._key, salt, "sha256")
+        return hmac.digest(inner, login.password.get_secret_value(), "sha256")
+
+    async def _revived(self, user: bytes, proof: bytes) -> _Parked | None:
+        parked = self._parked.get(user)
+        if parked is None or not hmac.compare_digest(parked.proof, proof):
+            return None
+        del self._parked[user]
+        if parked.until > self._now() and parked.session.reusable:
+            try:
+                await parked.session.revive()
+            except Failure:
+                pass
+            else:
+                return parked
+        await parked.session.close()
+        return None
+
+
+async def _close(kept: Iterable[_Parked]) -> None:
+    """All at once: a server that does not answer must not hold up one after the other."""
+    await gatherResults([Deferred.fromCoroutine(each.session.close()) for each in kept])
+
+
+class _WarmSession:
+    """Passes everything on, and is parked instead of closed."""
+
+    __slots__ = ("_closed", "_home", "_proof", "_session", "_since", "_user")
+
+    def __init__(
+        self,
+        session: ReusableSession,
+        home: WarmConnections,
+        user: bytes,
+        proof: bytes,
+        since: float,
+    ) -> None:
+        self._session = session
+        self._home = home
+        self._user = user
+        self._proof = proof
+        self._since = since
+        self._closed = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._session.capabilities
+
+    async def snapshot(self) -> Maildrop:
+        return await self._session.snapshot()
+
+    def body(self, ref: Ref, top: int | None = None) -> Body:
+        return self._session.body(ref, top)
+
+    async def commit(self, plan: CommitPlan) -> Outcome:
+        return await self._session.commit(plan)
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await self._home.park(self._user, self._proof, self._since, self._session)
