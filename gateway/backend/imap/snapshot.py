@@ -133,10 +133,15 @@ def _state(uids: "array[int]", uidnext: int | None) -> dict[str, int]:
 
 
 async def _update(connection: Connection, known: Record, uidnext: int) -> Record | None:
-    """What is known, brought up to date; None if it does not fit what the server says."""
+    """What is known, brought up to date; None if it does not fit what the server says.
+
+    SELECT told how many messages there were below UIDNEXT. Only those are counted: what
+    comes while we ask raises EXISTS, and would stand in for a message that is gone.
+    """
     mailbox, first = connection.mailbox, known.state.get("uidnext")
     if first is None or uidnext < first or (known.refs and known.refs[-1] >= first):
         return None
+    exists, expunged = mailbox.exists, mailbox.expunged
     uids, octets = known.refs, known.octets
     if uidnext > first:
         new = await _ask(connection, b"%d:*" % first)
@@ -144,25 +149,26 @@ async def _update(connection: Connection, known: Record, uidnext: int) -> Record
         start = bisect_left(fresh_uids, first)  # n:* names the last message, however old
         uids = uids + fresh_uids[start:]
         octets = _joined(octets, fresh_octets[start:])
-    if len(uids) > (mailbox.exists or 0):
-        uids, octets = await _present(connection, uids, octets)
-    if len(uids) != mailbox.exists:
+    counted = bisect_left(uids, uidnext)
+    if counted < (exists or 0) and mailbox.expunged == expunged:
         return None
+    if counted != exists or mailbox.expunged != expunged:
+        present = await _present(connection)
+        if any(uid < uidnext for uid in present.difference(uids)):
+            return None
+        uids, octets = _without(uids, octets, set(uids) - present)
     if uids is known.refs and uidnext == first:
         return known
     return Record(known.epoch, _state(uids, uidnext), uids, octets)
 
 
-async def _present(
-    connection: Connection, uids: "array[int]", octets: "array[int]"
-) -> "tuple[array[int], array[int]]":
-    """Those that are still there."""
+async def _present(connection: Connection) -> set[int]:
+    """The UIDs of all that is there now."""
     esearch = b"ESEARCH" in (connection.capabilities or ())
     there: set[int] = set()
-    if not connection.mailbox.exists:
-        return array("I"), array("Q")
-    await search(connection, b"RETURN (ALL) ALL" if esearch else b"ALL", there)
-    return _without(uids, octets, set(uids) - there)
+    if connection.mailbox.exists:
+        await search(connection, b"RETURN (ALL) ALL" if esearch else b"ALL", there)
+    return there
 
 
 def _joined(octets: "array[int]", more: "array[int]") -> "array[int]":
