@@ -111,6 +111,16 @@ class BackendSession(Protocol):
         """End the upstream session, politely if quick. Never raises; may be repeated."""
 
 
+class ReadsAhead(BackendSession, Protocol):
+    """A session that asks the upstream for messages before its client does."""
+
+    def at_hand(self, ref: Ref) -> list[bytes] | None:
+        """A whole message that has come already, in chunks cut anywhere.
+
+        It counts as delivered, and is given once. None: take `body`.
+        """
+
+
 class Backend(Protocol):
     """A kind of upstream, configured."""
 

@@ -160,7 +160,7 @@ async def _close(kept: Iterable[_Parked]) -> None:
 class _WarmSession:
     """Passes everything on, and is parked instead of closed."""
 
-    __slots__ = ("_closed", "_home", "_proof", "_session", "_since", "_user")
+    __slots__ = ("_closed", "_home", "_proof", "_session", "_since", "_user", "at_hand")
 
     def __init__(
         self,
@@ -171,6 +171,7 @@ class _WarmSession:
         since: float,
     ) -> None:
         self._session = session
+        self.at_hand = getattr(session, "at_hand", None)
         self._home = home
         self._user = user
         self._proof = proof

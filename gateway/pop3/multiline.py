@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.maildrop import Maildrop, Marks
+from gateway.pop3 import replies
 from gateway.pop3.replies import CRLF, TERMINATOR
 
 _DOT_AT_LINE_START = re.compile(rb"\n\.")
 _LINES_A_PIECE: Final = 1000
+_SHORT: Final = 4096
 
 
 class Stuffer:
@@ -31,7 +33,7 @@ class Stuffer:
         """The chunk as it goes over the wire."""
         if not chunk:
             return chunk
-        stuffed = _DOT_AT_LINE_START.sub(b"\n..", chunk)
+        stuffed = _doubled(chunk)
         if self._at_line_start and chunk.startswith(b"."):
             stuffed = b"." + stuffed
         self._at_line_start = chunk.endswith(b"\n")
@@ -41,6 +43,29 @@ class Stuffer:
     def finish(self) -> bytes:
         """What ends the answer; the last line gets the CRLF that it lacks."""
         return TERMINATOR if self._tail == CRLF else CRLF + TERMINATOR
+
+
+def _doubled(chunk: bytes) -> bytes:
+    """The chunk with dots after line feeds doubled.
+
+    Most octets of mail are base64, which has no dot. To look for the last dot costs a
+    thirtieth of what the pattern costs, which then sees only what comes before it.
+    """
+    end = chunk.rfind(b".") + 1
+    if not end:
+        return chunk
+    if len(chunk) - end < _SHORT:
+        return _DOT_AT_LINE_START.sub(b"\n..", chunk)
+    head = chunk[:end]
+    stuffed = _DOT_AT_LINE_START.sub(b"\n..", head)
+    return chunk if stuffed is head else stuffed + chunk[end:]
+
+
+def whole(chunks: Sequence[bytes]) -> tuple[int, bytes]:
+    """A message that is all there: its octets, and the answer to RETR in one piece."""
+    stuffer, octets = Stuffer(), sum(map(len, chunks))
+    stuffed = [stuffer.feed(chunk) for chunk in chunks]
+    return octets, b"".join([replies.body(octets), *stuffed, stuffer.finish()])
 
 
 class TopCutter:

@@ -13,8 +13,8 @@ from zope.interface import implementer
 
 from gateway.access.open import OpenMaildrop
 from gateway.errors import BodyBroken, Failure
-from gateway.maildrop import Login, Outcome
-from gateway.pop3 import events
+from gateway.maildrop import Login, Outcome, Ref
+from gateway.pop3 import events, multiline
 from gateway.pop3.session import Session
 from gateway.pop3.settings import Pop3Settings
 from gateway.server.body import BodyPipe
@@ -32,8 +32,10 @@ from gateway.server.output import OutputGate
 from gateway.server.settings import LimitSettings
 from gateway.server.timers import Clock, Timer
 from gateway.server.transport import ContextFactory, Transport
+from gateway.server.writer import Writer
 from gateway.telemetry import Emitter, printable
 
+_BODY_DONE = events.BodyDone()
 _READ_AHEAD = 65_536  # octets of commands that may wait for one; then reading stops
 
 
@@ -86,16 +88,15 @@ class Pop3Connection(Protocol):
         self._opened: OpenMaildrop | None = None
         self._pipe: BodyPipe | None = None
         self._listing: Iterator[bytes] | None = None
-        self._output: list[bytes] = []
+        self._at_hand: Callable[[Ref], list[bytes] | None] | None = None
         self._working = self._reading_paused = self._no_more_input = False
-        self._send_now: Callable[[], object] | None = None
-        self._unsent = False
         self._user = ""
         self._reason = "client"
         self._retrieved = self._octets = self._removed = 0
         self._since = clock.seconds()
 
     transport: Transport  # type: ignore[assignment]
+    _writer: Writer
 
     # ---- from the transport
 
@@ -105,11 +106,11 @@ class Pop3Connection(Protocol):
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
         self.transport.registerProducer(self._gate, True)
-        self._send_now = getattr(self.transport, "doWrite", None)
+        self._writer = Writer(self.transport)
         self._emit(Connected(self._secure))
         self._login_timer.restart()
         self._carry_out(self._session.greet())
-        self._flush()
+        self._writer.flush()
 
     def dataReceived(self, data: bytes) -> None:
         """Take commands."""
@@ -126,7 +127,7 @@ class Pop3Connection(Protocol):
 
     def connectionLost(self, _reason: TwistedFailure = connectionDone) -> None:
         """The client is gone: give everything back, but let an UPDATE run."""
-        self._send_now = None
+        self._writer.go_the_long_way()
         for timer in (self._login_timer, self._idle_timer, self._stalled_timer):
             timer.stop()
         if self._wait_timer is not None:
@@ -153,7 +154,7 @@ class Pop3Connection(Protocol):
 
     def abort(self) -> None:
         """Cut the connection."""
-        self._send_now = None
+        self._writer.go_the_long_way()
         self.transport.abortConnection()
 
     # ---- the loop
@@ -170,8 +171,7 @@ class Pop3Connection(Protocol):
             self._idle_timer_restart()
             self._carry_out(effects)
         self._working = False
-        self._flush()
-        self._push()
+        self._writer.flush()
         self._end_of_input()
         self._balance_reading()
 
@@ -203,30 +203,7 @@ class Pop3Connection(Protocol):
     # ---- output
 
     def _send(self, effect: events.Send) -> None:
-        self._output.append(effect.data)
-        if len(self._output) > 512:
-            self._flush()
-
-    def _flush(self) -> None:
-        """One write for all replies of a packet of commands."""
-        if self._output:
-            data = b"".join(self._output)
-            self._output.clear()
-            self._write(data)
-
-    def _write(self, data: bytes) -> None:
-        self.transport.write(data)
-        self._unsent = True
-
-    def _push(self) -> None:
-        """Send at once what waits, without a turn of the reactor for it.
-
-        `doWrite` is what the reactor would call (`IWriteDescriptor`); if it fails, the
-        reactor finds the same failure in its next turn. TLS has none, and waits.
-        """
-        if self._unsent and self._send_now is not None and not self._gate.full:
-            self._send_now()
-        self._unsent = False
+        self._writer.reply(effect.data)
 
     def _output_full(self) -> None:
         self._stalled_timer.restart()
@@ -239,15 +216,15 @@ class Pop3Connection(Protocol):
     # ---- effects
 
     def _start_tls(self, _: events.StartTls) -> None:
-        self._flush()
-        self._send_now = None
+        self._writer.flush()
+        self._writer.go_the_long_way()
         self.transport.startTLS(self._shared.stls)
         self._secure = True
         self._login_timer.restart()
         self._carry_out(self._session.handle(events.TlsStarted()))
 
     def _open(self, effect: events.Open) -> None:
-        self._flush()
+        self._writer.flush()
         self._user = printable(effect.user)
         self._emit = self._emit.bind(user=self._user)
         login = Login(effect.user, effect.password, self._peer)
@@ -259,6 +236,8 @@ class Pop3Connection(Protocol):
             self._handle(events.OpenFailed(result))
             return
         self._opened = result
+        # A driver that asks for messages ahead of the client has them at hand.
+        self._at_hand = getattr(result.upstream, "at_hand", None)
         self._login_timer.stop()
         self._emit(LoggedIn(len(result.maildrop), result.maildrop.total))
         if not self._session.closed:
@@ -273,13 +252,26 @@ class Pop3Connection(Protocol):
         self._wait_timer.restart()
 
     def _send_body(self, effect: events.SendBody) -> None:
-        self._flush()
+        if self._at_hand is not None and effect.top is None:
+            chunks = self._at_hand(effect.ref)
+            if chunks is not None:
+                self._send_whole(chunks)
+                return
+        self._writer.flush()
         delivered = maybeDeferred(self._deliver, effect)
         self._shared.deeds.run(delivered, self._emit, partial(self._body_done, effect))
 
+    def _send_whole(self, chunks: list[bytes]) -> None:
+        """One write for a message that is all here: a pipe would cost more than the message."""
+        octets, answer = multiline.whole(chunks)
+        self._writer.write(answer)
+        self._retrieved += 1
+        self._octets += octets
+        self._carry_out(self._session.handle(_BODY_DONE))
+
     def _deliver(self, effect: events.SendBody) -> Deferred[None]:
         body = self._maildrop().upstream.body(effect.ref, effect.top)
-        self._pipe = BodyPipe(effect, body, self._write)
+        self._pipe = BodyPipe(effect, body, self._writer.write)
         self._gate.attach(self._pipe)
         return self._pipe.run()
 
@@ -292,7 +284,7 @@ class Pop3Connection(Protocol):
                 # A client that left in the middle has not got the message.
                 self._retrieved += effect.top is None and pipe.complete
                 self._octets += pipe.octets
-            self._handle(events.BodyDone())
+            self._handle(_BODY_DONE)
             return
         if not self._session.closed:
             self._emit(MessageFailed(type(result).__name__, result.detail))
@@ -302,7 +294,7 @@ class Pop3Connection(Protocol):
         self._handle(events.BodyFailed(effect.ref, result))
 
     def _send_listing(self, effect: events.SendListing) -> None:
-        self._flush()
+        self._writer.flush()
         self._listing = effect.pieces
         self._continue_listing()
 
@@ -314,10 +306,10 @@ class Pop3Connection(Protocol):
                 self._listing = None
                 self._handle(events.ListingDone())
             else:
-                self._write(piece)
+                self._writer.write(piece)
 
     def _commit(self, effect: events.Commit) -> None:
-        self._flush()
+        self._writer.flush()
         self._shared.deeds.update(self._maildrop(), effect.plan, self._emit, self._commit_done)
 
     def _commit_done(self, result: Outcome | Failure) -> None:
@@ -331,22 +323,22 @@ class Pop3Connection(Protocol):
 
     def _release(self, _: events.Release) -> None:
         """The reply goes out first: commit, answer, release."""
-        self._flush()
+        self._writer.flush()
         self._shared.deeds.release(self._maildrop(), self._emit)
-        self._opened = None
+        self._opened = self._at_hand = None
 
     def _close(self, _: events.Close) -> None:
         """Close when everything is written; a client that takes nothing is cut off."""
-        self._flush()
+        self._writer.flush()
         self._idle_timer.stop()
         self._login_timer.stop()
         self._stalled_timer.restart()
-        self._send_now = None
+        self._writer.go_the_long_way()
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
     def _abort(self, _: events.Abort) -> None:
-        self._output.clear()
+        self._writer.discard()
         self._reason = "aborted"
         self.abort()
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure as Reason
 
+from gateway.backend.imap.collaborators import Receiver
 from gateway.backend.imap.connection import Connection
 from gateway.backend.imap.responses import Fetch, Status
 from gateway.backend.port import Sink
@@ -198,7 +199,7 @@ class ImapBody:
             self._settle()
 
 
-class _Part:
+class _Part(Receiver):
     """Takes the answer to one FETCH.
 
     Attributes:

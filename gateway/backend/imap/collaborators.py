@@ -43,3 +43,13 @@ class Receiver(Protocol):
 
     def fetched(self, fetch: Fetch, streamed: int | None) -> None:
         """The response is complete; `streamed` is the size of its literal, if it had one."""
+
+    def parcel(self, uid: int, octets: bytes) -> bool:
+        """A message that came in one piece; False if it is for somebody else."""
+        fetch = Fetch(uid, body=True, text=b"")
+        if not self.accepts(fetch):
+            return False
+        self.literal(fetch, len(octets))
+        self.data(octets)
+        self.fetched(fetch, len(octets))
+        return True

@@ -109,7 +109,7 @@ class Connection(TwistedProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take octets from the server."""
-        if self._over():
+        if self._failure is not None:
             return
         if self._asked is not None:
             self.round_trip = min(self.round_trip, self._clock.seconds() - self._asked)
@@ -257,13 +257,14 @@ class Connection(TwistedProtocol):
     def _take(self, item: Item) -> None:
         if not (self.greeting.called or isinstance(item, Response)):
             raise Violation("no greeting")
-        if isinstance(item, bytes):
+        if isinstance(item, Parcel):
+            self._parcel(item)
+        elif isinstance(item, bytes):
             if self._stream is not None:
                 self._stream.data(item)
-        elif isinstance(item, Parcel):
-            self._parcel(item)
         elif isinstance(item, BodyStart):
-            fetch = body_start(item.parts)
+            uid = item.uid
+            fetch = body_start(item.parts) if uid is None else Fetch(uid, body=True, text=b"")
             self._stream = self._receiver(fetch)
             if self._stream is not None:
                 self._stream.literal(fetch, item.size)
@@ -274,13 +275,10 @@ class Connection(TwistedProtocol):
 
     def _parcel(self, parcel: Parcel) -> None:
         """The same as a literal that begins, comes and ends."""
-        fetch = Fetch(parcel.uid, body=True, text=b"")
-        receiver = self._receiver(fetch)
-        if receiver is not None:
-            size = len(parcel.octets)
-            receiver.literal(fetch, size)
-            receiver.data(parcel.octets)
-            receiver.fetched(fetch, size)
+        uid, octets = parcel.uid, parcel.octets
+        for command in self._unanswered.values():
+            if command.receiver is not None and command.receiver.parcel(uid, octets):
+                return
 
     def _receiver(self, fetch: Fetch) -> Receiver | None:
         for command in self._unanswered.values():
@@ -289,6 +287,9 @@ class Connection(TwistedProtocol):
         return None
 
     def _respond(self, response: Response) -> None:
+        if response.uid is not None:
+            self._fetch(Fetch(response.uid, body=True, text=b""), response.streamed)
+            return
         meaning = interpret(response)
         if not self.greeting.called:
             self._greet(meaning)

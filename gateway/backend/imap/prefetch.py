@@ -9,16 +9,16 @@ from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 
+from gateway.backend.imap.collaborators import Receiver
 from gateway.backend.imap.connection import Connection
 from gateway.backend.imap.encoder import uid_sets
 from gateway.backend.imap.responses import Fetch, Status
 
-# Measured: on loopback more than these gains nothing, less costs commands.
-_NEAR_MESSAGES = 16
+# A window opens with each message that is read on; a command costs as much as a message.
+_FIRST_MESSAGES = 16
 _NEAR_OCTETS = 1 << 19
 # A far server answers a whole window a round trip.
 _FAR_SECONDS = 0.002
-_FAR_MESSAGES = 64
 _FAR_OCTETS = 1 << 20
 # A server may send a little more than RFC822.SIZE said; whatever is beyond is not kept.
 _SLACK = 1024
@@ -46,7 +46,7 @@ class Budget:
         self._left += octets
 
 
-class Batch:
+class Batch(Receiver):
     """Messages asked for by one command; takes what comes of them.
 
     Attributes:
@@ -93,6 +93,17 @@ class Batch:
         self._coming = None
         if streamed is None and fetch.uid is not None:
             self._seen.add(fetch.uid)
+
+    def parcel(self, uid: int, octets: bytes) -> bool:
+        """The same in one step, as most small messages come."""
+        size = self._sizes.get(uid)
+        if size is None or uid in self._seen:
+            return False
+        self._seen.add(uid)
+        fits = len(octets) <= size + _SLACK and (octets or not size)
+        if fits and uid not in self._given_up:
+            self._came[uid] = [octets]
+        return True
 
     def answered(self, status: Status) -> None:
         """The server is done. After a NO nobody knows which of them are whole."""
@@ -179,6 +190,19 @@ class Prefetch:
             self._held -= self._octets[index]
         return batch
 
+    def at_hand(self, uid: int) -> list[bytes] | None:
+        """The octets of the message that is next in order, if it has come; once."""
+        index = self._expected
+        batch = self._ahead.get(index)
+        if batch is None or not batch.finished or self._uids[index] != uid or self.moved:
+            return None
+        chunks = batch.take(uid)
+        if chunks is not None:
+            del self._ahead[index]
+            self._held -= self._octets[index]
+            self.go_on(index)
+        return chunks
+
     def go_on(self, index: int) -> None:
         """The client reads this message: see to the ones behind it."""
         self._expected = index + 1
@@ -202,9 +226,9 @@ class Prefetch:
 
     def _window(self) -> tuple[int, int]:
         """Messages and octets to be ahead; it opens while the client keeps reading on."""
-        if self._connection.round_trip < _FAR_SECONDS:
-            return _NEAR_MESSAGES, _NEAR_OCTETS
-        return min(_FAR_MESSAGES, _NEAR_MESSAGES << (self._run - 1)), _FAR_OCTETS
+        near = self._connection.round_trip < _FAR_SECONDS
+        messages = _FIRST_MESSAGES << min(self._run - 1, 2)
+        return messages, _NEAR_OCTETS if near else _FAR_OCTETS
 
     def _ask(self, messages: int, octets: int) -> None:
         last = min(self._next + messages, len(self._uids))

@@ -7,7 +7,7 @@ it arrives and never collected, and the rows of a UID/size listing are read in b
 import re
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Parts: TypeAlias = list[bytes | tuple[bytes, bytes]]
@@ -49,33 +49,37 @@ class Limits:
     response: int = 8 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen ones take twice as long to make, as all of these
 class Response:
     """One complete response.
 
     Attributes:
         parts: The response; a streamed literal stands in it as an empty one.
         streamed: The size of the literal that was passed on before, if there was one.
+        uid: Which message it was, where that is known without the parser.
     """
 
     parts: Parts
     streamed: int | None = None
+    uid: int | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BodyStart:
     """A message's literal begins: `size` octets follow as plain `bytes` items.
 
     Attributes:
         parts: The response so far, with an empty literal at its end.
         size: The octets that follow.
+        uid: Which message, where that is known without the parser.
     """
 
     parts: Parts
     size: int
+    uid: int | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parcel:
     """A message that was in the buffer from the first octet of its response to the last.
 
@@ -147,6 +151,7 @@ class Reader:
         self._literal: int | None = None
         self._head = b""
         self._streamed: int | None = None
+        self._uid: int | None = None
 
     @property
     def pending(self) -> int:
@@ -159,11 +164,13 @@ class Reader:
         Raises:
             Violation: The stream makes no sense any more: end the connection.
         """
-        if 0 < len(octets) <= self._body_left and not self._buffer:
-            self._body_left -= len(octets)
-            yield octets
-            return
-        self._buffer += octets
+        rest = memoryview(octets)
+        if self._body_left and rest and not self._buffer:
+            passed = octets if len(octets) <= self._body_left else octets[: self._body_left]
+            self._body_left -= len(passed)
+            yield passed
+            rest = rest[len(passed) :]
+        self._buffer += rest
         while (item := self._next()) is not None:
             yield item
 
@@ -181,7 +188,8 @@ class Reader:
             if not self._parts and self._buffer.startswith(b"* "):
                 if self.rows is not None and self._bulk(self.rows):
                     continue
-                if (whole := self._parcel() or self._expunged()) is not None:
+                whole: Item | None = self._parcel() or self._expunged()
+                if whole is not None:
                     return whole
             line = self._line()
             if line is None:
@@ -191,7 +199,8 @@ class Reader:
         return None
 
     def _take(self, count: int) -> bytes:
-        taken = bytes(self._buffer[:count])
+        with memoryview(self._buffer) as view:
+            taken = bytes(view[:count])
         del self._buffer[:count]
         return taken
 
@@ -208,16 +217,22 @@ class Reader:
         self._scanned = 0
         return True
 
-    def _parcel(self) -> Parcel | None:
-        """A message that is here in full; small ones mostly are, and cost a third so."""
+    def _parcel(self) -> Parcel | BodyStart | None:
+        """A message in the usual shape: here in full as small ones mostly are, or its start."""
         found = _PARCEL.match(self._buffer)
         if found is None:
             return None
-        start, size = found.end(), int(found[2])
+        start, uid, digits = found.end(), int(found[1]), found[2]
+        size = int(digits)
         end = start + size
+        if end > len(self._buffer):
+            head = self._take(start)[: -len(b"{%b}\r\n" % digits)]
+            self._charge(start - 2)
+            self._scanned = 0
+            self._uid = uid
+            return self._start_body(head, size)
         if self._buffer[end : end + 3] != _PARCEL_END:
             return None
-        uid = int(found[1])
         with memoryview(self._buffer) as view:
             octets = bytes(view[start:end])
         del self._buffer[: end + 3]
@@ -249,7 +264,8 @@ class Reader:
         announced = _LITERAL.search(line) if line.endswith(b"}") else None
         if announced is None or (not self._parts and _STATUS.match(line)):
             self._parts.append(line)
-            response = Response(self._parts, self._streamed)
+            uid = self._uid if line == b")" else None
+            response = Response(self._parts, self._streamed, uid)
             self._begin()
             return response
         size = self._size(announced[1])
@@ -269,7 +285,7 @@ class Reader:
             raise Violation(f"a message of {size} octets")
         self._parts.append((head + b"{0}", b""))
         self._streamed = self._body_left = size
-        return BodyStart(list(self._parts), size)
+        return BodyStart(list(self._parts), size, self._uid)
 
     def _in_fetch(self, line: bytes) -> bool:
         first = self._parts[0] if self._parts else line

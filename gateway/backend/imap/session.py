@@ -114,6 +114,14 @@ class ImapSession:
             delivered=lambda octets: self._delivered(index, uid, octets),
         )
 
+    def at_hand(self, ref: Ref) -> list[bytes] | None:
+        """See `gateway.backend.port.ReadsAhead.at_hand`."""
+        uid = int(ref)
+        chunks = None if self._prefetch is None else self._prefetch.at_hand(uid)
+        if chunks is not None:
+            self._delivered(self._index(ref), uid, sum(map(len, chunks)))
+        return chunks
+
     async def commit(self, plan: CommitPlan) -> Outcome:
         """Remove exactly the messages of the plan."""
         self._drop_prefetched()

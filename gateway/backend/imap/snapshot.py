@@ -12,6 +12,7 @@ from itertools import compress, islice
 from operator import lt
 from typing import ClassVar
 
+from gateway.backend.imap.collaborators import Receiver
 from gateway.backend.imap.connection import Connection
 from gateway.backend.imap.mailbox import Mailbox
 from gateway.backend.imap.reader import Rows
@@ -36,7 +37,7 @@ class ListingShort(Event):
     expected: int
 
 
-class _Listing:
+class _Listing(Receiver):
     """Takes the rows that the reader did not read in bulk."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from gateway.pop3 import replies
 from gateway.telemetry import Emitter
 from tests.support.pop3_client import Pop3Client
 
-BIG = b"Subject: big\r\n\r\n" + b"%s\r\n" % (b"x" * 76) * 40_000
+BIG = b"Subject: big\r\n\r\n" + b"%s\r\n" % (b"x" * 76) * 200_000  # more than the kernel takes
 
 
 @pytest.fixture
