@@ -38,16 +38,22 @@ def from_opaque(upstream_id: str) -> bytes:
 
 
 class ImapUniqueIds(Sequence[bytes]):
-    """The unique-ids of a mailbox, made when asked for: 4 octets a message are kept."""
+    """The unique-ids of a mailbox, made when asked for: 4 octets a message are kept.
 
-    __slots__ = ("_uids", "_uidvalidity")
+    Attributes:
+        prefix: What all begin with.
+        uids: What they end with.
+    """
+
+    __slots__ = ("_uidvalidity", "prefix", "uids")
 
     def __init__(self, uidvalidity: int, uids: "array[int]") -> None:
         self._uidvalidity = uidvalidity
-        self._uids = uids
+        self.prefix = b"%d." % uidvalidity
+        self.uids = uids
 
     def __len__(self) -> int:
-        return len(self._uids)
+        return len(self.uids)
 
     @overload
     def __getitem__(self, index: int) -> bytes: ...
@@ -55,6 +61,5 @@ class ImapUniqueIds(Sequence[bytes]):
     def __getitem__(self, index: slice) -> list[bytes]: ...
     def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
         if isinstance(index, slice):
-            prefix = b"%d." % self._uidvalidity
-            return [b"%b%d" % (prefix, uid) for uid in self._uids[index]]
-        return from_imap(self._uidvalidity, self._uids[index])
+            return [b"%b%d" % (self.prefix, uid) for uid in self.uids[index]]
+        return from_imap(self._uidvalidity, self.uids[index])

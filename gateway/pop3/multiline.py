@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.maildrop import Maildrop, Marks
+from gateway.maildrop.uidl import ImapUniqueIds
 from gateway.pop3 import replies
 from gateway.pop3.replies import CRLF, TERMINATOR
 
@@ -122,15 +123,39 @@ def sizes(maildrop: Maildrop, marks: Marks) -> Iterator[bytes]:
 
 def unique_ids(maildrop: Maildrop, marks: Marks) -> Iterator[bytes]:
     """The unique-id listings of UIDL after its first line, in pieces."""
-    return _listing(maildrop.unique_ids, marks, b"%d %b\r\n")
+    ids = maildrop.unique_ids
+    if isinstance(ids, ImapUniqueIds):
+        # Their prefix has no percent sign: it is a number and a dot.
+        return _listing(ids.uids, marks, b"%%d %b%%d\r\n" % ids.prefix)
+    return _listing(ids, marks, b"%d %b\r\n")
 
 
 def _listing(
     column: Sequence[int] | Sequence[bytes], marks: Marks, line: bytes
 ) -> Iterator[bytes]:
     """Pieces, because 100,000 lines in one go would stall every other session."""
+    last = len(column) - _LINES_A_PIECE
     for start in range(0, len(column), _LINES_A_PIECE):
-        numbered = enumerate(column[start : start + _LINES_A_PIECE], start + 1)
-        shown = (pair for pair in numbered if pair[0] not in marks) if marks else numbered
-        yield b"".join([line % pair for pair in shown])
-    yield TERMINATOR
+        part = column[start : start + _LINES_A_PIECE]
+        piece = _lines(part, start + 1, marks, line)
+        yield piece if start < last else piece + TERMINATOR
+    if not column:
+        yield TERMINATOR
+
+
+def _lines(
+    part: Sequence[int] | Sequence[bytes], first: int, marks: Marks, line: bytes
+) -> bytes:
+    """One interpolation for all lines takes two thirds of the time of one for each."""
+    numbers: Sequence[int] = range(first, first + len(part))
+    if marks:
+        shown = [
+            (number, cell)
+            for number, cell in zip(numbers, part, strict=True)
+            if number not in marks
+        ]
+        return b"".join([line % pair for pair in shown])
+    cells: list[int | bytes] = [0] * (2 * len(part))
+    cells[::2] = numbers
+    cells[1::2] = part
+    return line * len(part) % tuple(cells)

@@ -294,7 +294,6 @@ class Pop3Connection(Protocol):
         self._handle(events.BodyFailed(effect.ref, result))
 
     def _send_listing(self, effect: events.SendListing) -> None:
-        self._writer.flush()
         self._listing = effect.pieces
         self._continue_listing()
 

@@ -25,8 +25,8 @@ def arrange(scene, stage):
     """Let the gateway come by this stage."""
     if stage == "CAPABILITY":
         scene.imap.greeting = "* OK ready"
-    if stage == "LOGIN":
-        scene.imap.capabilities = "IMAP4rev1 UIDPLUS"
+    if stage == "AUTHENTICATE":
+        scene.imap.capabilities += " LOGINDISABLED"
 
 
 ENDS = {
@@ -95,7 +95,7 @@ def test_bad_is_sys_temp(scene, stage):
     ],
 )
 def test_what_no_means_at_login(scene, text, reply):
-    scene.imap.fault("AUTHENTICATE", answer(text), times=1)
+    scene.imap.fault("LOGIN", answer(text), times=1)
     client = scene.client()
     assert scene.try_login(client) == reply
     assert client.command("NOOP").startswith(b"-ERR")
@@ -192,7 +192,7 @@ NOISE = [
 ]
 
 
-@pytest.mark.parametrize("stage", ["AUTHENTICATE", "SELECT", "LIST"])
+@pytest.mark.parametrize("stage", ["LOGIN", "SELECT", "LIST"])
 @pytest.mark.parametrize("where", [say, say_after])
 def test_noise_changes_nothing(scene, stage, where):
     scene.imap.fault(stage, where(*NOISE), times=1)
@@ -212,7 +212,7 @@ def test_rows_in_any_order_and_shape(scene):
     assert client.lines("UIDL") == [b"1 1000.1", b"2 1000.2", b"3 1000.3"]
 
 
-@pytest.mark.parametrize("stage", ["GREETING", "AUTHENTICATE", "SELECT", "LIST"])
+@pytest.mark.parametrize("stage", ["GREETING", "LOGIN", "SELECT", "LIST"])
 def test_slow_octets_are_not_a_fault(scene, stage):
     scene.imap.fault(stage, slow(1, 0.0005), times=1)
     assert scene.try_login().startswith(b"+OK Maildrop has 3 messages")

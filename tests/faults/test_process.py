@@ -150,7 +150,7 @@ def test_no_secret_and_no_mail_in_the_log_even_of_crashes(imap):
         imap.passwords = {}
         scene.try_login()
         imap.passwords = None
-        imap.fault("AUTHENTICATE", say(f"* OK [ALERT] you said {secret}"), times=1)
+        imap.fault("LOGIN", say(f"* OK [ALERT] you said {secret}"), times=1)
         scene.login().quit()
         imap.capabilities = "IMAP4rev1"
         imap.fault("LOGIN", say(f'* BYE LOGIN "x" "{secret}" is wrong'), times=1)

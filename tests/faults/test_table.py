@@ -109,7 +109,7 @@ def test_the_codes_are_those_of_the_design(failure):
 
 def test_what_the_upstream_says_never_reaches_the_client(scene):
     marker = "the disk of node seven is full"
-    for stage in ("AUTHENTICATE", "SELECT", "LIST"):
+    for stage in ("LOGIN", "SELECT", "LIST"):
         scene.imap.fault(stage, answer(f"NO [ALERT] {marker}"), times=1)
         assert marker.encode() not in scene.try_login()
         scene.imap.heal()

@@ -61,6 +61,9 @@ class Connection:
     def collect_rows(self, rows):
         self._rows = rows
 
+    def was_sent_ahead(self, *words):
+        return False
+
     async def ask(self, *words):
         return await self.command(*words)
 

@@ -84,6 +84,7 @@ class Connection(TwistedProtocol):
         self._reader = Reader(limits)
         self._timeout = timeout
         self._timer: DelayedCall | None = None
+        self._last_word = 0.0
         self._tags = 0
         self._unanswered: dict[bytes, Command] = {}
         self._outbox = Outbox(self._write)
@@ -111,11 +112,10 @@ class Connection(TwistedProtocol):
         """Take octets from the server."""
         if self._failure is not None:
             return
+        self._last_word = now = self._clock.seconds()
         if self._asked is not None:
-            self.round_trip = min(self.round_trip, self._clock.seconds() - self._asked)
+            self.round_trip = min(self.round_trip, now - self._asked)
             self._asked = None
-        if self._timer is not None:
-            self._timer.reset(self._timeout)
         try:
             for item in self._reader.feed(data):
                 self._take(item)
@@ -179,10 +179,20 @@ class Connection(TwistedProtocol):
         self._watch()
         return command.answer
 
-    def send_ahead(self, *words: bytes) -> None:
-        """Send a command before it is known to be needed; `ask` gets its answer."""
-        answer = self.command(*words)
-        self._ahead[words] = answer.addErrback(lambda reason: reason.value)
+    def send_ahead(self, *words: bytes) -> "Deferred[None]":
+        """Send a command before it is known to be needed; `ask` gets its answer.
+
+        Returns:
+            Fires when the answer has come, or never will.
+        """
+        answered: Deferred[None] = Deferred()
+
+        def take(result: Any) -> Any:
+            answered.callback(None)
+            return result.value if isinstance(result, Reason) else result
+
+        self._ahead[words] = self.command(*words).addBoth(take)
+        return answered
 
     async def ask(self, *words: bytes) -> Status:
         """The answer to a command: to the one that was sent ahead, or to a new one."""
@@ -191,6 +201,10 @@ class Connection(TwistedProtocol):
         if isinstance(status, Exception):
             raise status
         return status
+
+    def was_sent_ahead(self, *words: bytes) -> bool:
+        """Whether `ask` will not send it again."""
+        return words in self._ahead
 
     def forget_ahead(self) -> None:
         """What was sent ahead and never asked for tells how things were then."""
@@ -362,17 +376,30 @@ class Connection(TwistedProtocol):
         self.transport.write(octets)
 
     def _watch(self) -> None:
-        """Let the timer run while the server owes something and is not held up by us."""
-        owed = self._unanswered or not self.greeting.called
-        running = bool(owed) and not self._paused_by and self._failure is None
-        if running and self._timer is None:
-            self._timer = self._clock.callLater(self._timeout, self._too_slow)
-        elif not running and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Something began or ended that the server owes, or that holds it up."""
+        if self._failure is not None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            return
+        if self._waiting():
+            self._last_word = self._clock.seconds()
+            if self._timer is None:
+                self._timer = self._clock.callLater(self._timeout, self._look)
 
-    def _too_slow(self) -> None:
+    def _waiting(self) -> bool:
+        """Whether the server owes something and is not held up by us."""
+        return bool(self._unanswered or not self.greeting.called) and not self._paused_by
+
+    def _look(self) -> None:
+        """Once in a while, and not a timer for each command: they cost more than commands."""
         self._timer = None
+        if not self._waiting():
+            return
+        left = self._last_word + self._timeout - self._clock.seconds()
+        if left > 0:
+            self._timer = self._clock.callLater(left, self._look)
+            return
         self.fail(Unavailable(f"no word from the upstream for {self._timeout:g} seconds"))
 
     def _give_up(self, failure: Failure) -> None:

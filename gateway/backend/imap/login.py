@@ -1,9 +1,11 @@
 """Connects to an IMAP server and logs in."""
 
 from base64 import b64encode
+from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, ClassVar
 
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import IAddress, IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory, Protocol
@@ -17,9 +19,13 @@ from gateway.backend.imap.responses import Status
 from gateway.backend.imap.settings import ImapSettings, Upstream
 from gateway.errors import BadCredentials, Failure, Misconfigured, Unavailable
 from gateway.maildrop import Login
-from gateway.telemetry import Emitter
+from gateway.telemetry import Emitter, Event, Level
 from gateway.tls import client_factory
 
+# How long a server may take for SELECT before it counts as not having heard it; for how
+# long that is remembered.
+_PATIENCE = 5.0
+_REMEMBERED = 600.0
 # What NO means at login, by its code (RFC 5530 §3). Others: it may pass.
 _REFUSED: dict[bytes, type[Failure]] = {
     b"": BadCredentials,
@@ -30,6 +36,18 @@ _REFUSED: dict[bytes, type[Failure]] = {
     b"EXPIRED": BadCredentials,
     b"PRIVACYREQUIRED": Misconfigured,
 }
+
+
+class _Deaf(Exception):
+    """The server lost what came before it had answered the login."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamDeaf(Event):
+    """What was sent behind the password got no answer; from now on it is sent later."""
+
+    level: ClassVar[Level] = "warning"
+    seconds: float
 
 
 class Connector:
@@ -56,6 +74,7 @@ class Connector:
         self._tls: Any = tls
         self._reactor = reactor
         self._tells_capabilities = False
+        self._deaf_until = float("-inf")
         self._capabilities: frozenset[bytes] | None = None
         self._limits = Limits(settings.max_line, settings.max_literal, settings.max_response)
 
@@ -65,6 +84,14 @@ class Connector:
         Raises:
             BadCredentials, Unavailable, Misconfigured
         """
+        try:
+            return await self._open(login, emit)
+        except _Deaf:
+            emit(UpstreamDeaf(_PATIENCE))
+            self._deaf_until = self._reactor.seconds() + _REMEMBERED
+            return await self._open(login, emit)
+
+    async def _open(self, login: Login, emit: Emitter) -> Connection:
         connection = await self._connect(emit)
         try:
             await self._prepare(connection)
@@ -129,23 +156,29 @@ class Connector:
     async def _authenticate(self, connection: Connection, login: Login) -> None:
         """Send the password once, by the best way that is offered, and what will follow.
 
-        SELECT goes out behind the password without waiting for its answer (RFC 3501 §5.5):
-        if the login is refused, so is that. So does the question for the capabilities
-        after login, unless this server is known to tell them unasked.
+        SELECT goes out behind LOGIN without waiting for its answer (RFC 3501 §5.5): if
+        the login is refused, so is that. So does the question for the capabilities after
+        login, unless this server is known to tell them unasked. Nothing goes out behind
+        AUTHENTICATE: Cyrus loses what comes in the same packet.
         """
-        words, secrets = _credentials(connection.capabilities or frozenset(), login)
+        ahead = self._settings.pipeline_login and self._reactor.seconds() > self._deaf_until
+        offered = connection.capabilities or frozenset()
+        words, secrets = _credentials(offered, login, by_login=ahead)
         connection.secrets = secrets
         connection.capabilities = None  # others after login (RFC 3501 §6.2.2)
+        selected: Deferred[None] | None = None
         try:
             answer = connection.command(*words)
-            if self._settings.pipeline_login:
-                self._send_ahead(connection)
+            if ahead and words[0] == b"LOGIN":
+                selected = self._send_ahead(connection)
             status = await answer
             if not status.ok:
                 detail = f"the upstream refuses the login: {connection.shown(status.shown)}"
                 raise _refusal(status)(detail)
         finally:
             connection.secrets = ()
+        if selected is not None:
+            await self._heard(selected)
         self._tells_capabilities = connection.capabilities is not None
         await _ask_capabilities(connection)
         self._share_capabilities(connection)
@@ -156,10 +189,26 @@ class Connector:
             connection.capabilities = self._capabilities
         self._capabilities = connection.capabilities
 
-    def _send_ahead(self, connection: Connection) -> None:
+    def _send_ahead(self, connection: Connection) -> "Deferred[None]":
         if not self._tells_capabilities:
             connection.send_ahead(b"CAPABILITY")
-        connection.send_ahead(b"SELECT", b"INBOX")
+        return connection.send_ahead(b"SELECT", b"INBOX")
+
+    async def _heard(self, selected: "Deferred[None]") -> None:
+        """Wait for the answer to what was sent behind the password.
+
+        Raises:
+            _Deaf: It does not come. A proxy that has connected to the server behind it only
+                now may have thrown it away.
+        """
+        if selected.called:
+            return
+        too_late = self._reactor.callLater(_PATIENCE, selected.errback, _Deaf())
+        try:
+            await selected
+        finally:
+            if too_late.active():
+                too_late.cancel()
 
 
 class _Once(Factory):
@@ -212,13 +261,22 @@ def _refusal(status: Status) -> type[Failure]:
 
 
 def _credentials(
-    offered: frozenset[bytes], login: Login
+    offered: frozenset[bytes], login: Login, *, by_login: bool
 ) -> tuple[list[Word], tuple[bytes, ...]]:
-    """The command that logs in, and what of it must not be shown."""
+    """The command that logs in, and what of it must not be shown.
+
+    Args:
+        offered: What the server can do.
+        login: Who logs in.
+        by_login: Whether LOGIN is wanted if it will do: not for what is not ASCII, of which
+            RFC 3501 does not say what it would mean, nor where it is not allowed.
+    """
     password = login.password.get_secret_value()
-    if b"\0" in login.user + password:
+    both = login.user + password
+    if b"\0" in both:
         raise Unencodable("NUL in the name or the password")
-    if b"AUTH=PLAIN" in offered:
+    by_login = by_login and both.isascii() and b"LOGINDISABLED" not in offered
+    if b"AUTH=PLAIN" in offered and not by_login:
         response = b64encode(b"\0%b\0%b" % (login.user, password))  # RFC 4616
         last: Word = response if b"SASL-IR" in offered else Answer(response)
         return [b"AUTHENTICATE", b"PLAIN", last], _visible(password, response)

@@ -23,6 +23,7 @@ from gateway.maildrop import Maildrop
 from gateway.maildrop.uidl import ImapUniqueIds
 from gateway.telemetry import Emitter, Event, Level
 
+_SELECT = (b"SELECT", b"INBOX")
 _TRIES = 3
 # NO with one of these will not go away by itself (RFC 5530 §3).
 _LASTING = frozenset({b"NOPERM", b"NONEXISTENT", b"CANNOT"})
@@ -65,9 +66,9 @@ async def select(connection: Connection) -> int:
     Raises:
         Unavailable, Misconfigured
     """
-    if connection.mailbox.uidvalidity is not None:
+    if not connection.was_sent_ahead(*_SELECT):
         connection.mailbox = Mailbox()  # what was told of it before does not count any more
-    status = await connection.ask(b"SELECT", b"INBOX")
+    status = await connection.ask(*_SELECT)
     if not status.ok:
         raise _refused(connection, status)
     return _check(connection)

@@ -127,7 +127,7 @@ def test_listing_is_sent_in_pieces():
     book = Playbook(*range(2500)).login()
     *_, listing = book.say(b"LIST")
     assert isinstance(listing, SendListing)
-    assert len(list(listing.pieces)) == 4
+    assert len(list(listing.pieces)) == 3
 
 
 def test_sum_passes_the_32_bit_border():
