@@ -185,13 +185,15 @@ class Connection(TwistedProtocol):
         Returns:
             Fires when the answer has come, or never will.
         """
+        answer: Deferred[Any] = Deferred()
         answered: Deferred[None] = Deferred()
 
-        def take(result: Any) -> Any:
+        def take(result: Any) -> None:
+            answer.callback(result.value if isinstance(result, Reason) else result)
             answered.callback(None)
-            return result.value if isinstance(result, Reason) else result
 
-        self._ahead[words] = self.command(*words).addBoth(take)
+        self._ahead[words] = answer
+        self.command(*words).addBoth(take)
         return answered
 
     async def ask(self, *words: bytes) -> Status:
