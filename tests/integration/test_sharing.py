@@ -160,9 +160,14 @@ class TestForeignDeletedMarks:
                 client.ok(f"DELE {number}")
             assert client.quit() == b"+OK 3 messages removed, goodbye\r\n"
         assert server.messages_left(user) == [LETTERS[1], LETTERS[2], LETTERS[5]]
-        with server.imap(user) as other:
-            other.select_folder("INBOX")
-            assert other.search("DELETED") == [2]
+
+        # imap4d tells others of the mark when the session upstream has ended.
+        def marked():
+            with server.imap(user) as other:
+                other.select_folder("INBOX")
+                return other.search("DELETED") == [2]
+
+        wait_until(marked, what="the mark that was there before")
 
     def test_dovecot(self, gateway, dovecot, make_user):
         name, password = make_user(LETTERS)

@@ -1,7 +1,9 @@
 """Maildirs written and read byte for byte, past the servers that serve them."""
 
+import contextlib
 import itertools
 import os
+import time
 
 # Before any run of the tests, so that the servers see no message from the future.
 EPOCH = 1_700_000_000
@@ -31,6 +33,14 @@ class Maildir:
         draft.rename(self.path / ("cur" if seen else "new") / (f"{name}:2,S" if seen else name))
 
     def messages(self):
+        """The octets of each message; a server may just be giving a file another name."""
+        for _ in range(100):
+            with contextlib.suppress(FileNotFoundError):
+                return self._messages()
+            time.sleep(0.01)
+        return self._messages()
+
+    def _messages(self):
         files = [*(self.path / "cur").iterdir(), *(self.path / "new").iterdir()]
         files.sort(key=lambda file: int(file.name.partition(".")[0]))
         return [file.read_bytes() for file in files]

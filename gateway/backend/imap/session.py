@@ -58,6 +58,7 @@ class ImapSession:
         "_connection",
         "_emit",
         "_keepalive",
+        "_lingers",
         "_marking",
         "_prefetch",
         "_record",
@@ -77,6 +78,7 @@ class ImapSession:
         self._record: Record | None = None
         self._prefetch: Prefetch | None = None
         self._closing = self._selected = False
+        self._lingers = True
         self._marking = 0
         self._keepalive = Keepalive(connection, shared.settings.keepalive, shared.reactor)
 
@@ -125,7 +127,11 @@ class ImapSession:
     async def commit(self, plan: CommitPlan) -> Outcome:
         """Remove exactly the messages of the plan."""
         self._drop_prefetched()
-        outcome = await commit.Update(self._connection, self._settings, self._emit).run(plan)
+        update = commit.Update(self._connection, self._settings, self._emit)
+        # Of servers without UIDPLUS some tell others of marks only when a session ends, and
+        # we may have taken marks of others away for a moment.
+        self._lingers = update.precise
+        outcome = await update.run(plan)
         self._forget(outcome)
         return outcome
 
@@ -137,7 +143,8 @@ class ImapSession:
     def reusable(self) -> bool:
         """Whether the connection lives and no message is on its way."""
         mailbox = self._connection.mailbox
-        return self._connection.quiet and not self._closing and not mailbox.moved
+        fit = self._connection.quiet and not self._closing and not mailbox.moved
+        return fit and self._lingers
 
     async def revive(self) -> None:
         """See `gateway.backend.port.ReusableSession.revive`.
