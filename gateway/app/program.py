@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.python.failure import Failure as TwistedFailure
 
+from gateway.app import reactor
 from gateway.app.gateway import Gateway
 from gateway.app.sockets import Socket, open_all
 from gateway.config import Settings
@@ -57,6 +58,7 @@ class _Worker:
     def __init__(
         self, settings: Settings, sockets: list[Socket], places: Places, post: Post | None
     ) -> None:
+        reactor.install()
         from twisted.internet import reactor as installed  # noqa: PLC0415 - installs it
 
         self._reactor: Any = installed

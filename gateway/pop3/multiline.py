@@ -64,9 +64,20 @@ def _doubled(chunk: bytes) -> bytes:
 
 def whole(chunks: Sequence[bytes]) -> tuple[int, bytes]:
     """A message that is all there: its octets, and the answer to RETR in one piece."""
+    if len(chunks) == 1:
+        return _whole(chunks[0])
     stuffer, octets = Stuffer(), sum(map(len, chunks))
     stuffed = [stuffer.feed(chunk) for chunk in chunks]
     return octets, b"".join([replies.body(octets), *stuffed, stuffer.finish()])
+
+
+def _whole(message: bytes) -> tuple[int, bytes]:
+    """The same without a stuffer, as most small messages come."""
+    stuffed = _doubled(message)
+    if stuffed.startswith(b"."):
+        stuffed = b"." + stuffed
+    end = TERMINATOR if stuffed.endswith(CRLF) or not stuffed else CRLF + TERMINATOR
+    return len(message), b"%b%b%b" % (replies.body(len(message)), stuffed, end)
 
 
 class TopCutter:

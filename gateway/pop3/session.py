@@ -119,7 +119,7 @@ class Session:
             Its effects; None if no complete line is there, or if an effect is outstanding.
         """
         state = self._state
-        if self._pending is not None or state is None:
+        if self._pending is not None or state is None or not self._lines.octets:
             return None
         try:
             line = self._lines.next_line(self._line_limit(state))

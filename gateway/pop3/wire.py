@@ -11,18 +11,21 @@ class LineBuffer:
     RFC 1939 §3 ends lines with CRLF; a bare LF is taken too, as many small clients
     send it. A single CR before the LF is not part of the line, everything else is:
     blanks at its end may belong to a password.
+
+    Attributes:
+        octets: What has arrived, as long as not all of it was taken; then empty.
     """
 
-    __slots__ = ("_octets", "_position", "_skipping")
+    __slots__ = ("_position", "_skipping", "octets")
 
     def __init__(self) -> None:
-        self._octets = b""
+        self.octets = b""
         self._position = 0
         self._skipping = False
 
     def feed(self, data: bytes) -> None:
         """Add octets as they arrived; as a rule nothing is left, and nothing is copied."""
-        self._octets = self._octets[self._position :] + data
+        self.octets = self.octets[self._position :] + data
         self._position = 0
 
     def clear(self) -> None:
@@ -31,11 +34,11 @@ class LineBuffer:
         self._skipping = False
 
     def __len__(self) -> int:
-        return len(self._octets) - self._position
+        return len(self.octets) - self._position
 
     def peek(self, octets: int) -> bytes:
         """The first octets of what would be the next line, as far as they are there."""
-        return self._octets[self._position : self._position + octets]
+        return self.octets[self._position : self._position + octets]
 
     def next_line(self, limit: int) -> bytes | None:
         """The next complete line without its end, or None if there is none yet.
@@ -46,7 +49,7 @@ class LineBuffer:
         Raises:
             LineTooLong: Once for each line over the limit.
         """
-        octets, start = self._octets, self._position
+        octets, start = self.octets, self._position
         end = octets.find(b"\n", start)
         if end < 0:
             self._limit_unfinished(limit)
@@ -69,5 +72,5 @@ class LineBuffer:
 
     def _empty(self) -> None:
         """Keep nothing: an idle session is not to hold the packet of its last command."""
-        self._octets = b""
+        self.octets = b""
         self._position = 0

@@ -172,8 +172,10 @@ class Pop3Connection(Protocol):
             self._carry_out(effects)
         self._working = False
         self._writer.flush()
-        self._end_of_input()
-        self._balance_reading()
+        if self._no_more_input:
+            self._end_of_input()
+        if self._reading_paused or self._session.buffered:
+            self._balance_reading()
 
     def _handle(self, event: events.Event) -> None:
         """Tell the session of an event, and go on with what it had to wait for."""
@@ -187,7 +189,7 @@ class Pop3Connection(Protocol):
     def _end_of_input(self) -> None:
         """Nothing more will come, and nothing is under way: the client has left."""
         waiting = self._session.pending is not None or self._gate.full
-        if self._no_more_input and not waiting and not self._session.closed:
+        if not waiting and not self._session.closed:
             self._carry_out([*self._session.handle(events.Gone()), events.Close()])
 
     def _balance_reading(self) -> None:
@@ -267,7 +269,9 @@ class Pop3Connection(Protocol):
         self._writer.write(answer)
         self._retrieved += 1
         self._octets += octets
-        self._carry_out(self._session.handle(_BODY_DONE))
+        effects = self._session.handle(_BODY_DONE)
+        if effects:
+            self._carry_out(effects)
 
     def _deliver(self, effect: events.SendBody) -> Deferred[None]:
         body = self._maildrop().upstream.body(effect.ref, effect.top)

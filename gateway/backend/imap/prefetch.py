@@ -153,6 +153,9 @@ class Prefetch:
         uids: Of all messages, in message-number order.
         octets: Their sizes.
         budget: Shared by all sessions.
+
+    Attributes:
+        latest: Where the message stands that `at_hand` gave last.
     """
 
     def __init__(
@@ -171,6 +174,7 @@ class Prefetch:
         self._expected = 0
         self._next = 0
         self._run = 0
+        self.latest = 0
 
     @property
     def moved(self) -> bool:
@@ -191,7 +195,10 @@ class Prefetch:
         return batch
 
     def at_hand(self, uid: int) -> list[bytes] | None:
-        """The octets of the message that is next in order, if it has come; once."""
+        """The octets of the message that is next in order, if it has come; once.
+
+        `latest` is then where it stands in the maildrop.
+        """
         index = self._expected
         batch = self._ahead.get(index)
         if batch is None or not batch.finished or self._uids[index] != uid or self.moved:
@@ -199,6 +206,7 @@ class Prefetch:
         chunks = batch.take(uid)
         if chunks is not None:
             del self._ahead[index]
+            self.latest = index
             self._held -= self._octets[index]
             self.go_on(index)
         return chunks

@@ -118,10 +118,10 @@ class ImapSession:
 
     def at_hand(self, ref: Ref) -> list[bytes] | None:
         """See `gateway.backend.port.ReadsAhead.at_hand`."""
-        uid = int(ref)
-        chunks = None if self._prefetch is None else self._prefetch.at_hand(uid)
-        if chunks is not None:
-            self._delivered(self._index(ref), uid, sum(map(len, chunks)))
+        prefetch = self._prefetch
+        chunks = None if prefetch is None else prefetch.at_hand(int(ref))
+        if prefetch is not None and chunks is not None:
+            self._delivered(prefetch.latest, int(ref), sum(map(len, chunks)))
         return chunks
 
     async def commit(self, plan: CommitPlan) -> Outcome:
@@ -217,7 +217,8 @@ class ImapSession:
     def _delivered(self, index: int, uid: int, octets: int) -> None:
         if octets != self._announced(index):
             self._emit(OctetsDiffer(uid, self._announced(index), octets))
-        self._mark_seen(uid)
+        if self._settings.mark_seen:
+            self._mark_seen(uid)
 
     def _reading_ahead(self) -> Prefetch:
         """Begins with the first message: a session that only polls needs none of it."""

@@ -96,7 +96,7 @@ def test_taken_lines_take_no_memory():
     buffer = LineBuffer()
     buffer.feed(b"NOOP\r\n" * 1000)
     lines_of(buffer)
-    assert buffer._octets == b""
+    assert buffer.octets == b""
 
 
 def test_taken_lines_take_no_memory_after_the_next_packet():
@@ -104,7 +104,7 @@ def test_taken_lines_take_no_memory_after_the_next_packet():
     buffer.feed(b"NOOP\r\n" * 1000)
     buffer.next_line(LIMIT)
     buffer.feed(b"x")
-    assert len(buffer) == len(buffer._octets) == 999 * 6 + 1
+    assert len(buffer) == len(buffer.octets) == 999 * 6 + 1
 
 
 def test_length_is_what_no_line_was_made_of():
