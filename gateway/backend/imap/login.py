@@ -26,6 +26,7 @@ from gateway.tls import client_factory
 # long that is remembered.
 _PATIENCE = 5.0
 _REMEMBERED = 600.0
+_SHORT = 512
 # What NO means at login, by its code (RFC 5530 §3). Others: it may pass.
 _REFUSED: dict[bytes, type[Failure]] = {
     b"": BadCredentials,
@@ -203,12 +204,17 @@ class Connector:
         """
         if selected.called:
             return
-        too_late = self._reactor.callLater(_PATIENCE, selected.errback, _Deaf())
-        try:
-            await selected
-        finally:
+        heard: Deferred[bool] = Deferred()
+        too_late = self._reactor.callLater(_PATIENCE, heard.callback, False)
+
+        def answered(_: None) -> None:
             if too_late.active():
                 too_late.cancel()
+                heard.callback(True)
+
+        selected.addCallback(answered)
+        if not await heard:
+            raise _Deaf
 
 
 class _Once(Factory):
@@ -269,13 +275,15 @@ def _credentials(
         offered: What the server can do.
         login: Who logs in.
         by_login: Whether LOGIN is wanted if it will do: not for what is not ASCII, of which
-            RFC 3501 does not say what it would mean, nor where it is not allowed.
+            RFC 3501 does not say what it would mean, nor for a token of thousands of
+            octets, at which Dovecot hangs up, nor where it is not allowed.
     """
     password = login.password.get_secret_value()
     both = login.user + password
     if b"\0" in both:
         raise Unencodable("NUL in the name or the password")
-    by_login = by_login and both.isascii() and b"LOGINDISABLED" not in offered
+    plain = both.isascii() and len(both) <= _SHORT
+    by_login = by_login and plain and b"LOGINDISABLED" not in offered
     if b"AUTH=PLAIN" in offered and not by_login:
         response = b64encode(b"\0%b\0%b" % (login.user, password))  # RFC 4616
         last: Word = response if b"SASL-IR" in offered else Answer(response)

@@ -177,3 +177,21 @@ def test_listing_comes_in_pieces_of_bounded_size():
 def test_listing_of_only_marked_messages_is_the_terminator():
     box = maildrop(3)
     assert b"".join(multiline.sizes(box, marks_on(box, (1, 2, 3)))) == b".\r\n"
+
+
+@given(st.lists(st.binary(max_size=30) | st.sampled_from([b"\r\n.", b".", b"\n", b"\r\n"])))
+def test_whole_is_what_the_stuffer_makes_of_the_chunks(chunks):
+    octets, answer = multiline.whole(chunks)
+    message = b"".join(chunks)
+    stuffer = multiline.Stuffer()
+    one_by_one = b"".join(stuffer.feed(message[n : n + 1]) for n in range(len(message)))
+    assert octets == len(message)
+    assert answer == b"+OK %d octets\r\n" % octets + one_by_one + stuffer.finish()
+
+
+@pytest.mark.parametrize("tail", [b"", b"x" * 5000, b"x" * 4095, b".", b"\n."])
+@pytest.mark.parametrize("head", [b"a\r\n.b\r\n", b"a.b", b".", b""])
+def test_dots_are_found_wherever_the_last_one_is(head, tail):
+    stuffed = multiline.Stuffer().feed(head + tail)
+    expected = (b"\n" + head + tail).replace(b"\n.", b"\n..")[1:]
+    assert stuffed == expected

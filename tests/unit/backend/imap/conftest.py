@@ -81,8 +81,13 @@ async def gateway():
     assert not any(SECRET.decode() in repr(event) for event in made.events)
 
 
+@pytest.fixture(params=[False, True], ids=["body", "at-hand"])
+def short_way(request):
+    return request.param
+
+
 @pytest_twisted.async_yield_fixture
-async def reader(gateway, near):
+async def reader(gateway, near, short_way):
     """Makes readers, and looks at the end whether the budget is whole again."""
     made = []
 
@@ -92,7 +97,8 @@ async def reader(gateway, near):
         session = await backend.open(gateway.login())
         gateway.sessions.append(session)
         maildrop = await session.snapshot()
-        made.append(Reader(gateway, server, session, maildrop, backend._shared.budget))
+        budget = backend._shared.budget
+        made.append(Reader(gateway, server, session, maildrop, budget, short_way=short_way))
         return made[-1]
 
     yield open_

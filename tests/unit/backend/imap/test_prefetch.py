@@ -264,3 +264,33 @@ async def test_read_is_what_was_delivered_and_not_what_was_prefetched(reader):
         assert len(server.bodies) > 5
         seen = [message.uid for message in server.inbox.messages if message.flags]
         assert seen == [1, 2, 3]
+
+
+@pytest_twisted.ensureDeferred
+async def test_at_hand_is_what_has_come_in_order_and_once(gateway, near):
+    with FakeImap(messages()) as server:
+        session, _ = await gateway.opened(server, prefetch=True, mark_seen=True)
+        assert session.at_hand(1) is None
+        await session.body(1).start(Sink())
+        await gateway.until(lambda: session._connection.idle)
+        assert session.at_hand(3) is None  # another is next
+        assert session.at_hand(2) == [messages()[1]]
+        assert session.at_hand(2) is None
+        await gateway.until(lambda: session._connection.idle)
+        session._connection.mailbox.moved = True
+        assert session.at_hand(3) is None
+        session._connection.mailbox.moved = False
+        await session.close()
+        assert [m.uid for m in server.inbox.messages if m.flags] == [1, 2]
+
+
+@pytest_twisted.ensureDeferred
+async def test_at_hand_tells_of_a_size_that_was_wrong(gateway, near):
+    with FakeImap(messages()) as server:
+        session, _ = await gateway.opened(server, prefetch=True)
+        await session.body(1).start(Sink())
+        await gateway.until(lambda: session._connection.idle)
+        session._record.octets[1] += 1
+        assert session.at_hand(2) == [messages()[1]]
+        assert gateway.names() == ["octets_differ"]
+        session._record.octets[1] -= 1
