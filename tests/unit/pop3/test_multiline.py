@@ -168,6 +168,12 @@ def test_listings_hide_marks_and_never_renumber(count, marked):
     assert ids == b"".join(b"%d 1.%d\r\n" % (n, n - 1) for n in shown) + b".\r\n"
 
 
+def test_unique_ids_of_any_kind():
+    box = Maildrop("e", ["x", "y"], [1, 2], [b"a%d", b"sha256-0"])
+    found = b"".join(multiline.unique_ids(box, marks_on(box, ())))
+    assert found == b"1 a%d\r\n2 sha256-0\r\n.\r\n"
+
+
 def test_listing_comes_in_pieces_of_bounded_size():
     box = maildrop(10_500)
     found = list(multiline.unique_ids(box, marks_on(box, ())))
