@@ -1,10 +1,13 @@
 """Byte-stuffing, the cut of TOP and listings, each against a slow oracle."""
 
+from array import array
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.maildrop import Maildrop, Marks
+from gateway.maildrop.uidl import ImapUniqueIds
 from gateway.pop3 import multiline
 from gateway.pop3.multiline import Stuffer, TopCutter
 from tests.support.mail import CHUNK_EDGES, awkward
@@ -169,6 +172,10 @@ def test_listings_hide_marks_and_never_renumber(count, marked):
 
 
 def test_unique_ids_of_any_kind():
+    uids = array("I", [7, 4_000_000_000])
+    box = Maildrop("9", uids, [1, 2], ImapUniqueIds(9, uids))
+    found = b"".join(multiline.unique_ids(box, marks_on(box, ())))
+    assert found == b"1 9.7\r\n2 9.4000000000\r\n.\r\n"
     box = Maildrop("e", ["x", "y"], [1, 2], [b"a%d", b"sha256-0"])
     found = b"".join(multiline.unique_ids(box, marks_on(box, ())))
     assert found == b"1 a%d\r\n2 sha256-0\r\n.\r\n"
