@@ -81,8 +81,8 @@ class Pop3Connection(Protocol):
         )
         self._gate = OutputGate(self._output_full, self._output_free)
         clock, limits = shared.clock, shared.limits
-        self._login_timer = Timer(clock, limits.login_timeout, self._timed_out)
-        self._idle_timer = Timer(clock, limits.idle_timeout, self._timed_out)
+        # Until login it runs through; after it each command starts it again.
+        self._silence_timer = Timer(clock, limits.login_timeout, self._timed_out)
         self._stalled_timer = Timer(clock, limits.stalled_timeout, self._abort_stalled)
         self._wait_timer: Timer | None = None
         self._opened: OpenMaildrop | None = None
@@ -108,7 +108,7 @@ class Pop3Connection(Protocol):
         self.transport.registerProducer(self._gate, True)
         self._writer = Writer(self.transport)
         self._emit(Connected(self._secure))
-        self._login_timer.restart()
+        self._silence_timer.restart()
         self._carry_out(self._session.greet())
         self._writer.flush()
 
@@ -128,8 +128,8 @@ class Pop3Connection(Protocol):
     def connectionLost(self, _reason: TwistedFailure = connectionDone) -> None:
         """The client is gone: give everything back, but let an UPDATE run."""
         self._writer.go_the_long_way()
-        for timer in (self._login_timer, self._idle_timer, self._stalled_timer):
-            timer.stop()
+        self._silence_timer.stop()
+        self._stalled_timer.stop()
         if self._wait_timer is not None:
             self._wait_timer.stop()
         # Before anything ends: a message cut short is not delivered, and what the client
@@ -168,7 +168,7 @@ class Pop3Connection(Protocol):
             effects = self._session.step()
             if effects is None:
                 break
-            self._idle_timer_restart()
+            self._restart_silence_timer()
             self._carry_out(effects)
         self._working = False
         self._writer.flush()
@@ -222,7 +222,7 @@ class Pop3Connection(Protocol):
         self._writer.go_the_long_way()
         self.transport.startTLS(self._shared.stls)
         self._secure = True
-        self._login_timer.restart()
+        self._silence_timer.restart()
         self._carry_out(self._session.handle(events.TlsStarted()))
 
     def _open(self, effect: events.Open) -> None:
@@ -240,10 +240,10 @@ class Pop3Connection(Protocol):
         self._opened = result
         # A driver that asks for messages ahead of the client has them at hand.
         self._at_hand = getattr(result.upstream, "at_hand", None)
-        self._login_timer.stop()
+        self._silence_timer.stop()
         self._emit(LoggedIn(len(result.maildrop), result.maildrop.total))
         if not self._session.closed:
-            self._idle_timer.restart()
+            self._silence_timer.restart_with(self._shared.limits.idle_timeout)
         self._handle(events.Opened(result.maildrop))
 
     def _wait(self, effect: events.Wait) -> None:
@@ -282,7 +282,7 @@ class Pop3Connection(Protocol):
     def _body_done(self, effect: events.SendBody, result: Failure | None) -> None:
         pipe, self._pipe = self._pipe, None
         self._gate.detach()
-        self._idle_timer_restart()
+        self._restart_silence_timer()
         if result is None:
             if pipe is not None:
                 # A client that left in the middle has not got the message.
@@ -333,8 +333,7 @@ class Pop3Connection(Protocol):
     def _close(self, _: events.Close) -> None:
         """Close when everything is written; a client that takes nothing is cut off."""
         self._writer.flush()
-        self._idle_timer.stop()
-        self._login_timer.stop()
+        self._silence_timer.stop()
         self._stalled_timer.restart()
         self._writer.go_the_long_way()
         self.transport.unregisterProducer()
@@ -347,14 +346,14 @@ class Pop3Connection(Protocol):
 
     # ---- timers and the rest
 
-    def _idle_timer_restart(self) -> None:
+    def _restart_silence_timer(self) -> None:
         if self._session.logged_in:
-            self._idle_timer.restart()
+            self._silence_timer.restart()
 
     def _timed_out(self) -> None:
         """Only the client's own silence counts, not the time that the upstream takes."""
         if self._session.logged_in and (self._session.pending or self._gate.full):
-            self._idle_timer.restart()
+            self._silence_timer.restart()
             return
         self._reason = "timeout"
         self._handle(events.TimedOut())

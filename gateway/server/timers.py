@@ -44,6 +44,13 @@ class Timer:
         if self._call is None:
             self._call = self._clock.callLater(self._seconds, self._ran_out)
 
+    def restart_with(self, seconds: float) -> None:
+        """Run from the beginning, and for so long from now on."""
+        if seconds < self._seconds:
+            self.stop()
+        self._seconds = seconds
+        self.restart()
+
     def stop(self) -> None:
         """Do not run any more."""
         if self._call is not None:

@@ -90,7 +90,7 @@ class Connection(TwistedProtocol):
         self._outbox = Outbox(self._write)
         self._ahead: dict[tuple[bytes, ...], Deferred[Any]] = {}
         self._stream: Receiver | None = None
-        self._paused_by: set[object] = set()
+        self._paused_by: frozenset[object] = frozenset()
         self._failure: Failure | None = None
         self._ending = False
         self._connected = False
@@ -231,7 +231,7 @@ class Connection(TwistedProtocol):
 
     def pause(self, who: object) -> None:
         """Read nothing from the server until all who paused have resumed."""
-        self._paused_by.add(who)
+        self._paused_by |= {who}
         if len(self._paused_by) == 1 and self._connected:
             self.transport.pauseProducing()
         self._watch()
@@ -240,7 +240,7 @@ class Connection(TwistedProtocol):
         """Take a pause back; does nothing if there is none."""
         if who not in self._paused_by:
             return
-        self._paused_by.discard(who)
+        self._paused_by -= {who}
         if not self._paused_by and self._connected:
             self.transport.resumeProducing()
         self._watch()

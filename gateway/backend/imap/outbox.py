@@ -34,13 +34,16 @@ class Outbox:
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
-        self._unsent: deque[Command] = deque()
+        # None while it is empty, as nearly always: an empty deque takes 700 octets.
+        self._unsent: deque[Command] | None = None
 
     def put(self, command: Command) -> None:
         """Write it, at once if none waits."""
-        self._unsent.append(command)
-        if len(self._unsent) == 1:
+        if self._unsent is None:
+            self._unsent = deque([command])
             self._send()
+        else:
+            self._unsent.append(command)
 
     def go_on(self) -> None:
         """The server has asked for the next segment (RFC 3501 §4.3).
@@ -60,14 +63,14 @@ class Outbox:
         """
         if not command.segments:
             return
-        if command is not self._unsent[0]:
+        if self._unsent is None or command is not self._unsent[0]:
             raise Violation("an answer to a command that was not sent")
         self._unsent.popleft()
         self._send()
 
     def clear(self) -> None:
         """Send nothing more."""
-        self._unsent.clear()
+        self._unsent = None
 
     def _send(self) -> None:
         """Segments up to the next one that must wait for a continuation request."""
@@ -77,3 +80,4 @@ class Outbox:
             if command.segments:
                 return
             self._unsent.popleft()
+        self._unsent = None
