@@ -240,9 +240,10 @@ class Pop3Connection(Protocol):
         self._opened = result
         # A driver that asks for messages ahead of the client has them at hand.
         self._at_hand = getattr(result.upstream, "at_hand", None)
-        self._silence_timer.stop()
         self._emit(LoggedIn(len(result.maildrop), result.maildrop.total))
-        if not self._session.closed:
+        if self._session.closed:
+            self._silence_timer.stop()
+        else:
             self._silence_timer.restart_with(self._shared.limits.idle_timeout)
         self._handle(events.Opened(result.maildrop))
 

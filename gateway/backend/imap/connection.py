@@ -40,6 +40,7 @@ from gateway.backend.imap.responses import (
 from gateway.errors import Failure, Unavailable
 from gateway.telemetry import Emitter, Event, Level, printable
 
+_NOBODY: frozenset[object] = frozenset()
 _READ_SIZE = 1 << 17  # 256 KiB would cross malloc's mmap threshold and cost half as much again
 
 
@@ -90,7 +91,7 @@ class Connection(TwistedProtocol):
         self._outbox = Outbox(self._write)
         self._ahead: dict[tuple[bytes, ...], Deferred[Any]] = {}
         self._stream: Receiver | None = None
-        self._paused_by: frozenset[object] = frozenset()
+        self._paused_by = _NOBODY
         self._failure: Failure | None = None
         self._ending = False
         self._connected = False
@@ -240,7 +241,7 @@ class Connection(TwistedProtocol):
         """Take a pause back; does nothing if there is none."""
         if who not in self._paused_by:
             return
-        self._paused_by -= {who}
+        self._paused_by = self._paused_by - {who} or _NOBODY
         if not self._paused_by and self._connected:
             self.transport.resumeProducing()
         self._watch()
