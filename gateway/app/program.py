@@ -21,6 +21,17 @@ from gateway.supervisor import Post, Supervisor
 from gateway.telemetry import Emitter
 
 
+def share_of(settings: Settings, workers: int) -> Settings:
+    """What one worker may have of what the settings give to all of them together."""
+    upstream = settings.upstream
+    warm, imap = upstream.warm, upstream.imap
+    connections = -(-warm.connections // workers)
+    warm = warm.model_copy(update={"connections": connections})
+    imap = imap.model_copy(update={"prefetch_total": imap.prefetch_total // workers})
+    upstream = upstream.model_copy(update={"warm": warm, "imap": imap})
+    return settings.model_copy(update={"upstream": upstream})
+
+
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT.
 
@@ -38,9 +49,11 @@ def run(settings: Settings) -> int:
     if workers == 1:
         return _Worker(settings, sockets, places, None).run()
 
+    share = share_of(settings, workers)
+
     def work(post: Post) -> int:
         try:
-            return _Worker(settings, sockets, places.seat(post.number), post).run()
+            return _Worker(share, sockets, places.seat(post.number), post).run()
         except (Failure, OSError) as error:
             _complain(f"cannot serve: {error}")
             return 1

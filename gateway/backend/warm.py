@@ -44,7 +44,8 @@ class WarmSettings(Section):
     connections: int = Field(
         default=2000,
         ge=0,
-        description="How many are kept at the most; the oldest is closed for a new one.",
+        description="How many are kept at the most, by all workers together; the oldest is "
+        "closed for a new one. Keep it below what the upstream gives to one client.",
     )
 
 

@@ -11,6 +11,7 @@ from twisted.internet.threads import deferToThread
 
 from gateway.app import backend
 from gateway.app.gateway import Gateway, ServerCertificate
+from gateway.app.program import share_of
 from gateway.app.sockets import open_all
 from gateway.backend.embedded.driver import MaildirBackend
 from gateway.backend.imap.driver import ImapBackend
@@ -277,3 +278,13 @@ async def test_a_reload_without_a_certificate_is_nothing(make_settings, reactor)
     await start(gateway, settings)
     gateway.reload()
     await gateway.stop()
+
+
+def test_what_all_workers_have_together_is_shared_out():
+    settings = load(
+        None, {"upstream.url": "imap://127.0.0.1:1", "upstream.warm.connections": 9}
+    )
+    one = share_of(settings, 4).upstream
+    assert one.warm.connections == 3
+    assert one.imap.prefetch_total == settings.upstream.imap.prefetch_total // 4
+    assert share_of(settings, 1) == settings
