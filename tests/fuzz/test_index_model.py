@@ -5,6 +5,7 @@ mailbox is replaced by one of another epoch, and the index is lost, damaged or a
 """
 
 import json
+from unittest import mock
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -13,11 +14,12 @@ from twisted.internet.defer import Deferred
 
 from gateway.backend.imap import snapshot
 from gateway.backend.imap.mailbox import Mailbox
-from gateway.backend.imap.responses import Count, Fetch, Status
+from gateway.backend.imap.responses import Count, Fetch, Status, Vanished
 from gateway.errors import Unavailable
 from gateway.index import _checksum, _pack, _record
 from gateway.telemetry import Emitter
 
+RESYNCS = st.sampled_from(["no", "exact", "all", "lacking", "refused"])
 SIZES = st.integers(0, 1 << 33) | st.integers(0, 100)
 
 
@@ -28,6 +30,21 @@ class Inbox:
         self.epoch = 1000
         self.uidnext = 1
         self.messages = {}
+        self.modseq = 1
+        self._gone = []
+        self._seen = set()
+
+    def count_changes(self):
+        """What has gone since this was called last gets a number (RFC 7162 §3.1)."""
+        there = set(self.messages)
+        for uid in self._seen - there:
+            self.modseq += 1
+            self._gone.append((self.modseq, uid))
+        self.modseq += bool(there - self._seen)
+        self._seen = there
+
+    def gone_since(self, modseq):
+        return [uid for number, uid in self._gone if number > modseq]
 
     def add(self, size, gap=0):
         uid = self.uidnext + gap
@@ -40,12 +57,23 @@ class Inbox:
         self.epoch += 1
         self.uidnext = 1
         self.messages = {}
+        self._gone, self._seen = [], set()
 
 
 class Connection:
     """Answers what the listing asks, and lets others act in the middle of it."""
 
-    def __init__(self, inbox, capabilities=frozenset(), meanwhile=None, rows_in_bulk=True):
+    def __init__(
+        self,
+        inbox,
+        capabilities=frozenset(),
+        meanwhile=None,
+        rows_in_bulk=True,
+        resync="no",
+    ):
+        if resync != "no":
+            capabilities |= {b"UNSELECT", b"ENABLE", b"QRESYNC"}
+        self._resync = resync
         self.inbox = inbox
         self.mailbox = Mailbox()
         self.capabilities = capabilities
@@ -67,10 +95,18 @@ class Connection:
     async def ask(self, *words):
         return await self.command(*words)
 
-    async def command(self, *words, receiver=None, found=None):
+    def command(self, *words, receiver=None, found=None):
+        return Deferred.fromCoroutine(self._command(*words, receiver=receiver, found=found))
+
+    async def _command(self, *words, receiver, found):
         self.asked.append(b" ".join(words))
-        if words[0] == b"SELECT":
-            self._select()
+        if words[0] in {b"UNSELECT", b"ENABLE"}:
+            self._known = []
+        elif words[0] == b"SELECT":
+            self._act("before select" if len(words) == 2 else "before resync")
+            if len(words) > 2 and self._resync == "refused":
+                return Status(b"G1", "NO")
+            self._select(*words[2:])
         elif words[0] == b"NOOP":
             self._tell()
         else:
@@ -82,12 +118,30 @@ class Connection:
             self._act("after")
         return Status(b"G1", "OK")
 
-    def _select(self):
+    def _select(self, parameter=None):
         inbox = self.inbox
+        inbox.count_changes()
         self._known = list(inbox.messages)
         self.mailbox.note(Count(b"EXISTS", len(inbox.messages)))
         self.mailbox.note(Status(b"*", "OK", b"UIDVALIDITY", b"%d" % inbox.epoch))
         self.mailbox.note(Status(b"*", "OK", b"UIDNEXT", b"%d" % inbox.uidnext))
+        if self._resync != "no":
+            self.mailbox.note(Status(b"*", "OK", b"HIGHESTMODSEQ", b"%d" % inbox.modseq))
+        if parameter is not None:
+            numbers = parameter.removeprefix(b"(QRESYNC (").removesuffix(b"))").split()
+            epoch, modseq = map(int, numbers)
+            if epoch == inbox.epoch:
+                self._vanished(modseq)
+
+    def _vanished(self, modseq):
+        """Exactly, or all that is not there as a server may that has forgotten, or a lie."""
+        uids = self.inbox.gone_since(modseq)
+        if self._resync == "all":
+            uids = [uid for uid in range(1, 30) if uid not in self.inbox.messages]
+        if self._resync == "lacking":
+            uids = uids[1:]
+        spans = tuple((uid, uid) for uid in reversed(uids))
+        self.mailbox.note(Vanished(spans, earlier=True))
 
     def _fetch(self, uid_set, receiver):
         first = int(uid_set.split(b":")[0])
@@ -229,7 +283,8 @@ class IndexModel(RuleBasedStateMachine):
     def _login(self, connection):
         known = self._load()
         run(snapshot.select(connection))
-        record = run(snapshot.take(connection, self._emitter(), known))
+        with mock.patch.object(snapshot, "_MANY", 0):
+            record = run(snapshot.take(connection, self._emitter(), known))
         if record is not known:
             self._save(record)
         return snapshot.freeze(record, set())
@@ -247,10 +302,10 @@ class IndexModel(RuleBasedStateMachine):
         ids = list(maildrop.unique_ids)
         assert len(set(ids)) == len(ids)
 
-    @rule(esearch=st.booleans(), in_bulk=st.booleans())
-    def login(self, esearch, in_bulk):
+    @rule(esearch=st.booleans(), in_bulk=st.booleans(), resync=RESYNCS)
+    def login(self, esearch, in_bulk, resync):
         capabilities = frozenset({b"ESEARCH"} if esearch else ())
-        connection = Connection(self.inbox, capabilities, rows_in_bulk=in_bulk)
+        connection = Connection(self.inbox, capabilities, rows_in_bulk=in_bulk, resync=resync)
         before = (self.inbox.epoch, self.inbox.uidnext, dict(self.inbox.messages))
         maildrop = self._login(connection)
         assert maildrop.epoch == str(self.inbox.epoch)
@@ -272,12 +327,13 @@ class IndexModel(RuleBasedStateMachine):
         assert list(maildrop.refs) == sorted(self.inbox.messages)
 
     @rule(
-        moment=st.sampled_from(["before", "after"]),
+        moment=st.sampled_from(["before", "after", "before select", "before resync"]),
+        resync=RESYNCS,
         deed=st.sampled_from(["add", "remove", "both", "replace"]),
         size=SIZES,
         data=st.data(),
     )
-    def login_while_others_act(self, moment, deed, size, data):
+    def login_while_others_act(self, moment, resync, deed, size, data):
         """Shows what was there at one moment of the login, give or take what changed in it."""
         inbox = self.inbox
         before = dict(inbox.messages)
@@ -290,13 +346,15 @@ class IndexModel(RuleBasedStateMachine):
             if deed in {"add", "both"} and inbox.uidnext < 0xFFFF_FF00:
                 inbox.add(size)
 
-        connection = Connection(inbox, meanwhile=(moment, act))
+        connection = Connection(inbox, meanwhile=(moment, act), resync=resync)
         epoch = inbox.epoch
         try:
             maildrop = self._login(connection)
         except Unavailable:
             assert deed == "replace"
             return
+        if inbox.epoch != epoch and maildrop.epoch == str(inbox.epoch):
+            before, epoch = {}, inbox.epoch  # it was replaced before a SELECT
         assert maildrop.epoch == str(epoch)
         shown = dict(zip(maildrop.refs, maildrop.octets, strict=True))
         either = {**before, **(inbox.messages if inbox.epoch == epoch else {})}

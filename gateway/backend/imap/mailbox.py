@@ -18,16 +18,20 @@ class Mailbox:
         moved: Whether another UIDVALIDITY was told later: no UID means anything any more.
         read_only: Whether the server will change nothing.
         sticky: Whether UIDs outlive the session (RFC 4315 §3, UIDNOTSTICKY).
+        modseq: The number of the latest change, if the server counts them (RFC 7162 §3.1.2).
+        vanished: What went before this session, as far as was asked: ranges of UIDs.
     """
 
     __slots__ = (
         "exists",
         "expunged",
+        "modseq",
         "moved",
         "read_only",
         "sticky",
         "uidnext",
         "uidvalidity",
+        "vanished",
     )
 
     def __init__(self) -> None:
@@ -38,6 +42,8 @@ class Mailbox:
         self.moved = False
         self.read_only = False
         self.sticky = True
+        self.modseq: int | None = None
+        self.vanished: tuple[tuple[int, int], ...] = ()
 
     def note(self, meaning: Meaning) -> None:
         """Take in whatever the server said."""
@@ -46,8 +52,10 @@ class Mailbox:
                 self.exists = number
             case Count(kind=b"EXPUNGE"):
                 self.remove(1)
-            case Vanished(count=count, earlier=False):
-                self.remove(count)
+            case Vanished(spans=spans, earlier=True):
+                self.vanished += spans
+            case Vanished():
+                self.remove(meaning.count)
             case Status(code=code, argument=argument) if code:
                 self._code(code, argument)
 
@@ -64,6 +72,8 @@ class Mailbox:
             self.uidvalidity = self.uidvalidity or value
         elif code == b"UIDNEXT" and argument.isdigit():
             self.uidnext = int(argument)
+        elif code == b"HIGHESTMODSEQ" and argument.isdigit():
+            self.modseq = self.modseq or int(argument)
         elif code in {b"READ-ONLY", b"READ-WRITE"}:
             self.read_only = code == b"READ-ONLY"
         elif code == b"UIDNOTSTICKY":

@@ -84,10 +84,20 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Vanished:
-    """Messages are gone (RFC 7162 §3.2.10). EARLIER ones were never counted by us."""
+    """Messages are gone (RFC 7162 §3.2.10). EARLIER ones were never counted by us.
 
-    count: int
+    Attributes:
+        spans: First and last UID of each range.
+        earlier: Whether they went before this session.
+    """
+
+    spans: tuple[tuple[int, int], ...]
     earlier: bool
+
+    @property
+    def count(self) -> int:
+        """How many UIDs that are."""
+        return sum(last - first + 1 for first, last in self.spans)
 
 
 @dataclass(slots=True)  # frozen ones take twice as long to make
@@ -279,8 +289,7 @@ def _vanished(_kind: bytes, parts: Parts) -> Meaning:
     words = parse_response(parts)
     earlier = words[0] == (b"EARLIER",)
     ranges = str(words[-1]) if isinstance(words[-1], int) else words[-1].decode()
-    spans = (_range(text.encode()) for text in ranges.split(","))
-    return Vanished(sum(last - first + 1 for first, last in spans), earlier)
+    return Vanished(tuple(_range(text.encode()) for text in ranges.split(",")), earlier)
 
 
 def _other(kind: bytes, _parts: Parts) -> Meaning:

@@ -6,11 +6,14 @@ that UIDs mean what they meant, UIDNEXT which ones are new, EXISTS how many ther
 """
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import compress, islice
 from operator import lt
-from typing import ClassVar
+from typing import ClassVar, cast
+
+from twisted.python.failure import Failure as Reason
 
 from gateway.backend.imap.collaborators import Receiver
 from gateway.backend.imap.connection import Connection
@@ -25,6 +28,8 @@ from gateway.telemetry import Emitter, Event, Level
 
 _SELECT = (b"SELECT", b"INBOX")
 _TRIES = 3
+_RESYNC = frozenset({b"UNSELECT", b"ENABLE", b"QRESYNC"})
+_MANY = 5000
 # NO with one of these will not go away by itself (RFC 5530 §3).
 _LASTING = frozenset({b"NOPERM", b"NONEXISTENT", b"CANNOT"})
 
@@ -89,15 +94,15 @@ async def take(connection: Connection, emit: Emitter, known: Record | None) -> R
         Unavailable: Never a record that lacks messages instead.
     """
     mailbox = connection.mailbox
-    epoch, uidnext = str(mailbox.uidvalidity), mailbox.uidnext
-    if known is not None and known.epoch == epoch and uidnext is not None:
-        record = await _update(connection, known, uidnext)
-    else:
-        record = None
+    epoch = str(mailbox.uidvalidity)
+    record = None
+    if known is not None and known.epoch == epoch:
+        record = await _update(connection, known)
     if record is None:
+        mailbox = connection.mailbox
         uids, octets = await _list(connection, emit)
-        record = Record(epoch, _state(uids, uidnext), uids, octets)
-    if mailbox.moved:
+        record = Record(str(mailbox.uidvalidity), _state(mailbox, uids), uids, octets)
+    if connection.mailbox.moved:
         raise Unavailable("the upstream changed its UIDVALIDITY during the listing")
     return record
 
@@ -128,22 +133,29 @@ def forget(record: Record, removed: set[int]) -> Record:
     return Record(record.epoch, record.state, *_without(record.refs, record.octets, removed))
 
 
-def _state(uids: "array[int]", uidnext: int | None) -> dict[str, int]:
+def _state(mailbox: Mailbox, uids: "array[int]") -> dict[str, int]:
     """New mail may have been listed that came after UIDNEXT was told."""
+    if mailbox.uidnext is None:
+        return {}
     last = uids[-1] + 1 if uids else 0
-    return {} if uidnext is None else {"uidnext": max(uidnext, last)}
+    state = {"uidnext": max(mailbox.uidnext, last)}
+    # What was told at SELECT: whatever is listed later is at least as new.
+    return state if mailbox.modseq is None else {**state, "modseq": mailbox.modseq}
 
 
-async def _update(connection: Connection, known: Record, uidnext: int) -> Record | None:
+async def _update(connection: Connection, known: Record) -> Record | None:
     """What is known, brought up to date; None if it does not fit what the server says.
 
     SELECT told how many messages there were below UIDNEXT. Only those are counted: what
     comes while we ask raises EXISTS, and would stand in for a message that is gone.
     """
     mailbox, first = connection.mailbox, known.state.get("uidnext")
-    if first is None or uidnext < first or (known.refs and known.refs[-1] >= first):
+    uidnext = mailbox.uidnext
+    if not first or uidnext is None or uidnext < first:
         return None
-    exists, expunged = mailbox.exists, mailbox.expunged
+    if known.refs and known.refs[-1] >= first:
+        return None
+    exists, expunged = mailbox.exists or 0, mailbox.expunged
     uids, octets = known.refs, known.octets
     if uidnext > first:
         new = await _ask(connection, b"%d:*" % first)
@@ -151,17 +163,82 @@ async def _update(connection: Connection, known: Record, uidnext: int) -> Record
         start = bisect_left(fresh_uids, first)  # n:* names the last message, however old
         uids = uids + fresh_uids[start:]
         octets = _joined(octets, fresh_octets[start:])
-    counted = bisect_left(uids, uidnext)
-    if counted < (exists or 0) and mailbox.expunged == expunged:
+    counted, quiet = bisect_left(uids, uidnext), mailbox.expunged == expunged
+    if counted < exists and quiet:
         return None
-    if counted != exists or mailbox.expunged != expunged:
-        present = await _present(connection)
-        if any(uid < uidnext for uid in present.difference(uids)):
-            return None
-        uids, octets = _without(uids, octets, set(uids) - present)
+    if counted != exists or not quiet:
+        return await _without_the_gone(connection, known, Record(known.epoch, {}, uids, octets))
     if uids is known.refs and uidnext == first:
         return known
-    return Record(known.epoch, _state(uids, uidnext), uids, octets)
+    return Record(known.epoch, _state(mailbox, uids), uids, octets)
+
+
+async def _without_the_gone(
+    connection: Connection, known: Record, listed: Record
+) -> Record | None:
+    """Others have removed messages: `listed` has all that are there, and more."""
+    resynced = await _resynced(connection, known)
+    if resynced is not None:
+        return await _update(connection, resynced)
+    if str(connection.mailbox.uidvalidity) != known.epoch:
+        return None
+    uidnext = connection.mailbox.uidnext or 0
+    present = await _present(connection)
+    if any(uid < uidnext for uid in present.difference(listed.refs)):
+        return None
+    uids, octets = _without(listed.refs, listed.octets, set(listed.refs) - present)
+    return Record(known.epoch, _state(connection.mailbox, uids), uids, octets)
+
+
+async def _resynced(connection: Connection, known: Record) -> Record | None:
+    """What is known without what the server says has gone since (RFC 7162 §3.2.5).
+
+    A search costs as much as there are gaps between UIDs, this as much as has changed. It
+    takes a new SELECT, since QRESYNC cannot be enabled while a mailbox is selected, and so
+    it is done only where a search would be long. Without the number of the latest change
+    in the result, it is not done twice.
+    """
+    modseq = known.state.get("modseq")
+    able = connection.capabilities or frozenset()
+    if modseq is None or len(known.refs) < _MANY or not able >= _RESYNC:
+        return None
+    connection.mailbox = mailbox = Mailbox()
+    parameter = b"(QRESYNC (%b %d))" % (known.epoch.encode(), modseq)
+    commands = [(b"UNSELECT",), (b"ENABLE", b"QRESYNC"), (*_SELECT, parameter)]
+    selected = await _last(connection, commands)
+    if not selected.ok:
+        await select(connection)
+        return None
+    if str(_check(connection)) != known.epoch:
+        return None
+    columns = _without_spans(known.refs, known.octets, mailbox.vanished)
+    return Record(known.epoch, {"uidnext": known.state["uidnext"]}, *columns)
+
+
+async def _last(connection: Connection, commands: Iterable[tuple[bytes, ...]]) -> Status:
+    """All of them in one write; how the last one ended."""
+    answers = [connection.command(*words).addErrback(_value) for words in commands]
+    ends: list[Status | BaseException] = [await answer for answer in answers]
+    end = ends[-1]
+    if isinstance(end, BaseException):
+        raise end
+    return end
+
+
+def _value(reason: Reason) -> BaseException:
+    """A failure as a value, or that of a command nobody looks at would go unhandled."""
+    return cast(BaseException, reason.value)
+
+
+def _without_spans(
+    uids: "array[int]", octets: "array[int]", spans: Iterable[tuple[int, int]]
+) -> "tuple[array[int], array[int]]":
+    """The columns without ranges of UIDs, which may be in any order and name anything."""
+    uids, octets = uids[:], octets[:]
+    for first, last in spans:
+        gone = slice(bisect_left(uids, first), bisect_right(uids, last))
+        del uids[gone], octets[gone]
+    return uids, octets
 
 
 async def _present(connection: Connection) -> set[int]:
