@@ -43,6 +43,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "probe": "gateway.cli.probe:probe",
         "demo": "gateway.cli.demo:demo",
         "mailbox-server": "gateway.cli.mailbox_server:mailbox_server",
+        "check-mailbox": "gateway.cli.check_mailbox:check_mailbox",
     }
 )
 

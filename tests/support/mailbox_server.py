@@ -79,7 +79,13 @@ class MailboxServer(Server):
         return json.loads(octets)
 
     def listed(self):
-        return self.get("/messages")["messages"]
+        """All messages of all pages."""
+        messages, cursor = [], ""
+        while cursor is not None:
+            page = self.get(f"/messages{cursor and '?cursor='}{cursor}")
+            messages += page["messages"]
+            cursor = page["next"]
+        return messages
 
     def raw(self, message):
         return self.request("GET", f"/messages/{message['id']}/raw")[2]
