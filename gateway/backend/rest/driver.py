@@ -93,6 +93,7 @@ class RestApi:
             remove_at_once=limits.bulkDelete,
             concurrency=limits.concurrency,
             prefix=self._session.generation,
+            keep=self._lock is None,
         )
 
     async def list(self, known: TextRecord | None) -> Listing:
