@@ -8,11 +8,12 @@ from typing import Any
 
 from gateway import tls
 from gateway.backend.embedded.driver import MaildirBackend
-from gateway.backend.http.driver import HttpBackend, Room, make_room
+from gateway.backend.http.driver import Room, make_room
 from gateway.backend.imap.driver import ImapBackend
 from gateway.backend.imap.settings import Security, Upstream
+from gateway.backend.jmap import driver as jmap
 from gateway.backend.port import Backend, ReusableBackend
-from gateway.backend.rest.driver import connect as connect_rest
+from gateway.backend.rest import driver as rest
 from gateway.config import Settings
 from gateway.errors import Misconfigured
 from gateway.index import Index
@@ -92,16 +93,26 @@ def _imap(parts: _Parts) -> ReusableBackend:
     )
 
 
-def _rest(parts: _Parts) -> ReusableBackend:
-    base, settings = parts.settings.upstream.url.base, parts.settings.upstream.rest
-    room = parts.room(base)
-    return HttpBackend(room, lambda caller: connect_rest(caller, base, settings, room.emit))
-
-
 def _maildir(settings: Settings, reactor: Any, emit: Emitter) -> Backend:
     directory = Path(settings.upstream.url.path)
     return MaildirBackend(directory, settings.upstream.maildir, reactor, emit)
 
 
+def _jmap(parts: _Parts) -> ReusableBackend:
+    url = parts.settings.upstream.url
+    return jmap.backend(parts.room(f"{url.origin}/"), url.path, parts.settings.upstream.jmap)
+
+
+def _rest(parts: _Parts) -> ReusableBackend:
+    url = parts.settings.upstream.url
+    return rest.backend(parts.room(url.base), url.base, parts.settings.upstream.rest)
+
+
 # One row a kind of upstream; each HTTP API has `HttpBackend` around its own coroutine.
-_MAKERS: Mapping[str, Maker] = MappingProxyType({"imap": _imap, "rest": _rest})
+_MAKERS: Mapping[str, Maker] = MappingProxyType(
+    {
+        "imap": _imap,
+        "jmap": _jmap,
+        "rest": _rest,
+    }
+)

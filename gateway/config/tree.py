@@ -12,6 +12,7 @@ from pydantic import Field, PlainSerializer, PlainValidator
 from gateway.backend.embedded.settings import MaildirSettings
 from gateway.backend.http.settings import HttpSettings
 from gateway.backend.imap.settings import ImapSettings
+from gateway.backend.jmap.settings import JmapSettings
 from gateway.backend.rest.settings import RestSettings
 from gateway.backend.warm import WarmSettings
 from gateway.config.problems import BadValue
@@ -78,6 +79,9 @@ class UpstreamSettings(Section):
     )
     http: HttpSettings = Field(
         default_factory=HttpSettings, description="How HTTP upstreams are used."
+    )
+    jmap: JmapSettings = Field(
+        default_factory=JmapSettings, description="How the JMAP upstream is used."
     )
     rest: RestSettings = Field(
         default_factory=RestSettings, description="How a mailbox of our REST contract is used."

@@ -8,6 +8,7 @@ import contextlib
 import json
 import socket
 import struct
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -99,9 +100,7 @@ class RestProxy:
         class Handler(_Handler):
             owner = proxy
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
         return self
@@ -111,6 +110,7 @@ class RestProxy:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        assert not self._server.errors, self._server.errors
 
     @property
     def port(self):
@@ -145,6 +145,20 @@ class RestProxy:
                 if name.lower() not in _HOP
             }
             exchange.body = answer.read()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, *args):
+        self.errors = []
+        super().__init__(*args)
+
+    def handle_error(self, request, client_address):
+        error = sys.exception()
+        if not isinstance(error, OSError):  # a client may hang up at any time
+            self.errors.append(repr(error))
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -168,7 +168,11 @@ class Caller:
             BadCredentials, ConsentMissing, Throttled, Unavailable, Misconfigured: Unavailable
                 also for an answer that is too large, broken off or silent for too long.
         """
-        response = await self.request(method, target, **how)
+        try:
+            response = await self.request(method, target, **how)
+        except NeverReceived as failure:
+            # Of use to bodies alone; it has no reply of its own.
+            raise Unavailable(failure.detail) from None
         return await response.read()
 
     async def json(self, method: str, target: str, *, send: Any = None, **how: Any) -> Any:

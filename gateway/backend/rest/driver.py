@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from gateway.backend.http.api import MESSAGE_ACCEPT, Listing, Message, Raw, Traits
 from gateway.backend.http.client import Caller
+from gateway.backend.http.driver import HttpBackend, Room
 from gateway.backend.rest.listing import changes_since, whole_list
 from gateway.backend.rest.lock import Lock
 from gateway.backend.rest.settings import RestSettings
@@ -28,6 +29,11 @@ class RestMessageKept(Event):
     level: ClassVar[Level] = "warning"
     id: str
     reason: str
+
+
+def backend(room: Room, base: str, settings: RestSettings) -> HttpBackend:
+    """The driver of one server; arguments as of `connect`."""
+    return HttpBackend(room, lambda caller: connect(caller, base, settings, room.emit))
 
 
 async def connect(

@@ -4,12 +4,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from twisted.internet.task import LoopingCall
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, deferLater
 
 from gateway.backend.rest.shapes import Lock as Shape
 from gateway.backend.rest.talk import Talk, shaped
 from gateway.errors import Failure, MaildropBusy
 from gateway.telemetry import Emitter, Event, Level
+
+_TRIES = 4
+_PAUSE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +41,22 @@ class Lock:
     async def take(cls, talk: Talk, seconds: int, reactor: Any, emit: Emitter) -> "Lock":
         """Take the lock.
 
+        A session that has just ended may be giving it back: that is waited for, briefly.
+
         Raises:
             MaildropBusy: Somebody else has it.
             BadCredentials, ConsentMissing, Throttled, Unavailable, Misconfigured
         """
-        answer = await talk.send("POST", "lock", {"ttl": seconds}, expect=(201, 423))
-        if answer.status == 423:
-            raise MaildropBusy("the server's lock is held elsewhere")
-        granted = shaped(answer, Shape, "lock")
-        lock = cls(talk, granted.token, min(seconds, granted.ttl), reactor, emit)
-        lock.start()
-        return lock
+        for _ in range(_TRIES):
+            answer = await talk.send("POST", "lock", {"ttl": seconds}, expect=(201, 423))
+            if answer.status == 201:
+                granted = shaped(answer, Shape, "lock")
+                lock = cls(talk, granted.token, min(seconds, granted.ttl), reactor, emit)
+                lock.start()
+                return lock
+            pause: Deferred[None] = deferLater(reactor, _PAUSE)
+            await pause
+        raise MaildropBusy("the server's lock is held elsewhere")
 
     def start(self) -> None:
         """Hold on, long before it runs out."""
