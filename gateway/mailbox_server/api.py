@@ -114,13 +114,15 @@ class MailboxApi:
             raise bad_request("since: the state from which on")
         await self._look()
         changes = self._history.changes(since, limit)
-        answer = {
+        answer: dict[str, object] = {
             "from": changes.start,
             "to": changes.end,
             "created": [message.as_json() for message in changes.created],
             "destroyed": changes.destroyed,
             "more": changes.more,
         }
+        if not changes.more:
+            answer["total"] = changes.total
         return replies.as_json(request, answer)
 
     @app.route("/messages/<message_id>/raw", methods=["GET", "HEAD"])

@@ -36,6 +36,7 @@ class Changes:
     created: Sequence[Message]
     destroyed: Sequence[str]
     more: bool
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +164,5 @@ class History:
             list(created.values()),
             list(destroyed),
             more=end < self._number,
+            total=len(self._now),
         )

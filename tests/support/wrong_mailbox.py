@@ -182,6 +182,11 @@ def cut(exchange):
     exchange.cut = len(exchange.body) // 2
 
 
+def miscounts(exchange):
+    if exchange.path == "/changes" and exchange.status == 200:
+        exchange.json = {**exchange.json, "total": 1}
+
+
 TWISTS = {
     "sizes of the LF form": (on_list(lf_sizes), 1, "the list says"),
     "one size with two more": (on_list(one_size), 1, "the list says"),
@@ -234,6 +239,7 @@ TWISTS = {
     "304 whatever is asked": (always_304, 7, "another ETag is 304"),
     "unknown states are known": (empty_changes, 8, "that never was is 200"),
     "changes with since itself": (everything_as_changes, 8, "are not empty"),
+    "changes that miscount": (miscounts, 8, "changes say that there are 1 messages"),
     "no challenge": (no_challenge, 12, "no WWW-Authenticate"),
     "403 for wrong passwords": (forbidden, 12, "credentials is 403"),
     "errors in HTML": (plain_errors, 13, "text/html"),

@@ -40,8 +40,10 @@ async def _pages(
     if first.status == 304:
         return Listing(session.generation, (), dict(known or {}), changes=True)
     page = shaped(first, Page, "messages")
-    begin, rows, count = page, _rows(page.messages), 1
+    begin, rows = page, _rows(page.messages)
     while page.next is not None:
+        if not page.messages or len(rows) > min(begin.total, _MOST_MESSAGES):
+            raise Unavailable(f"the pages do not end: {len(rows)} of {begin.total} messages")
         answer = await talk.try_get("messages", {"cursor": page.next}, None, (200, 410))
         if answer.status == 410:
             return None
@@ -49,8 +51,6 @@ async def _pages(
         if (page.state, page.generation) != (begin.state, begin.generation):
             return None
         rows += _rows(page.messages)
-        count += 1
-        _check_bounds(len(rows), count)
     if begin.generation != session.generation:
         raise Unavailable("session and list are of different generations")
     state = {"state": begin.state, "etag": first.headers.get("etag", "")}
@@ -78,18 +78,18 @@ async def changes_since(talk: Talk, session: Session, state: str) -> Listing | N
             removed[each] = None
         created |= {message.id: message for message in changes.created}
         state, more, count = changes.end, changes.more, count + 1
-        _check_bounds(len(created) + len(removed), count)
+        if len(created) + len(removed) > _MOST_MESSAGES or count > _MOST_PAGES:
+            raise Unavailable("the changes do not end")
     rows = _rows(list(created.values()))
-    # The ETag of the list in this state is not known. An empty one asks for nothing.
     return Listing(
-        session.generation, rows, {"state": state, "etag": ""}, changes=True, removed=removed
+        session.generation,
+        rows,
+        {"state": state, "etag": ""},  # that of the list in this state was not told
+        changes=True,
+        removed=removed,
+        total=changes.total,
     )
 
 
 def _rows(messages: list[Message]) -> list[Row]:
     return [Row(message.id, message.size) for message in messages]
-
-
-def _check_bounds(messages: int, pages: int) -> None:
-    if messages > _MOST_MESSAGES or pages > _MOST_PAGES:
-        raise Unavailable(f"the list has no end: {messages} messages on {pages} pages")

@@ -63,6 +63,7 @@ class Changes(_Shape):
     created: list[Message]
     destroyed: list[Text]
     more: bool
+    total: Count | None = None
 
 
 class Reason(_Shape):

@@ -142,6 +142,9 @@ def changes(view: View, _sample: int) -> Result:
     if nothing.end == view.state and (nothing.created or nothing.destroyed or nothing.more):
         seen = "changes since the present state are not empty"
         yield Breach(8, seen, "send what happened after since, not with it")
+    if nothing.end == view.state and nothing.total not in {None, len(view.messages)}:
+        seen = f"changes say that there are {nothing.total} messages, the list has others"
+        yield Breach(8, seen, "leave total out, or count the messages that are there now")
     yield "changes since the present state are empty, an unknown state is a 410"
 
 
