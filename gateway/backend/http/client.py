@@ -168,11 +168,7 @@ class Caller:
             BadCredentials, ConsentMissing, Throttled, Unavailable, Misconfigured: Unavailable
                 also for an answer that is too large, broken off or silent for too long.
         """
-        try:
-            response = await self.request(method, target, **how)
-        except NeverReceived as failure:
-            # Of use to bodies alone; it has no reply of its own.
-            raise Unavailable(failure.detail) from None
+        response = await self.request(method, target, **how)
         return await response.read()
 
     async def json(self, method: str, target: str, *, send: Any = None, **how: Any) -> Any:

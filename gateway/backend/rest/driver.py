@@ -156,6 +156,22 @@ class RestApi:
         text = "\0".join(ids).encode("utf-8", "surrogatepass")
         return f"{self._nonce}-{sha256(text).hexdigest()[:32]}"
 
+    def explain(self) -> Sequence[str]:
+        """See `gateway.backend.http.api.explained`."""
+        limits, features = self._session.limits, self._session.features
+        fate = "moved to the trash" if self._settings.delete == "trash" else "gone for good"
+        deletion = f"deletion is exact: what a client deleted is {fate} at QUIT"
+        if "bulk-delete" not in features:
+            deletion = "the server offers no deletion: DELE is refused at QUIT"
+        return (
+            f"REST mailbox {self._session.account}, generation {self._session.generation}: "
+            f"{limits.page} messages a page,\n{limits.bulkDelete} ids a deletion, "
+            f"{limits.concurrency} requests at a time",
+            f"it offers {', '.join(features) or 'nothing beyond the list and the messages'}",
+            deletion,
+            "whether the server keeps the contract: pop3-gateway check-mailbox",
+        )
+
     async def prove(self) -> None:
         """Ask for the session anew."""
         session = (await self._talk.get(Session, "session"))[1]

@@ -251,11 +251,3 @@ async def test_a_stale_connection_is_replaced(large, desk):
 
     outcome = await session.commit(CommitPlan(maildrop.epoch, ("large",)))
     assert outcome.removed == ("large",)
-
-
-@pytest_twisted.ensureDeferred
-async def test_a_body_that_gets_no_answer_fails_as_one_of_the_closed_set(shelf, desk):
-    session, maildrop = await desk(**QUICK).opened()
-    shelf.spoil("/raw/", None, times=99)
-    met = await failure(read(session, maildrop.refs[0]))
-    assert type(met) is Unavailable

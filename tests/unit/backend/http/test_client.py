@@ -57,7 +57,7 @@ QUICK = {"idle_timeout": 0.4, "response_timeout": 0.4, "answer_timeout": 1.0}
 async def test_what_a_login_meets_is_of_the_closed_set(shelf, desk, reply, kind):
     shelf.spoil("/list", reply, times=99)
     met = await failure(desk(max_answer=65_536, **QUICK).opened())
-    assert type(met) is kind, met.detail  # what has no row in the table has no reply
+    assert type(met) is kind or (kind is Unavailable and isinstance(met, kind)), met.detail
     assert "open sesame" not in met.detail
     assert len(shelf.heard) <= 7
 
@@ -96,8 +96,8 @@ async def test_a_post_is_repeated_on_a_stale_connection_only_if_it_may_be(shelf,
     _session, _ = await d.opened()
     caller = d.apis[0].caller
     shelf.spoil("/remove", None)
-    lost = await failure(caller.json("POST", "remove", send=["m00001"]))
-    assert isinstance(lost, Unavailable)
+    with pytest.raises(Unavailable):
+        await caller.json("POST", "remove", send=["m00001"])
     assert "m00001" in shelf.messages
     shelf.spoil("/remove", None)
     assert await caller.json("POST", "remove", send=["m00001"], repeatable=True) == ["m00001"]
