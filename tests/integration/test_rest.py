@@ -1,13 +1,14 @@
 """The gateway in front of the reference server of our REST contract."""
 
 import itertools
+import subprocess
 
 import pytest
 
 from gateway.errors import BadCredentials, MaildropBusy, PartialCommit
 from gateway.pop3 import replies
 from tests.integration.test_clients import ODD, sent, written
-from tests.support.gateway import RunningGateway
+from tests.support.gateway import PROGRAM, RunningGateway
 from tests.support.mail import awkward, big, crlf_form
 from tests.support.mailbox_server import MailboxServer
 from tests.support.pop3_client import Refused
@@ -329,3 +330,15 @@ def test_a_token_opens_the_mailbox(server, tmp_path):
         gateway.login("anybody", "anything") as client,
     ):
         assert client.ok("STAT").split()[1] == b"2"
+
+
+def test_check_upstream_tells_what_there_is(server):
+    letters(server, 3)
+    words = ["check-upstream", url(server), "--user", server.user, "--password-file"]
+    command = [str(PROGRAM), *words, str(server.directory / "password")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "it offers changes, range, bulk-delete, trash, lock" in done.stdout
+    assert "sizes are exact for 3 messages read" in done.stdout
+    assert "gone for good at QUIT" in done.stdout
+    assert len(server.listed()) == 3

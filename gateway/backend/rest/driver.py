@@ -163,10 +163,13 @@ class RestApi:
         deletion = f"deletion is exact: what a client deleted is {fate} at QUIT"
         if "bulk-delete" not in features:
             deletion = "the server offers no deletion: DELE is refused at QUIT"
-        return (
+        account = (
             f"REST mailbox {self._session.account}, generation {self._session.generation}: "
             f"{limits.page} messages a page,\n{limits.bulkDelete} ids a deletion, "
-            f"{limits.concurrency} requests at a time",
+            f"{limits.concurrency} requests at a time"
+        )
+        return (
+            account,
             f"it offers {', '.join(features) or 'nothing beyond the list and the messages'}",
             deletion,
             "whether the server keeps the contract: pop3-gateway check-mailbox",
