@@ -32,7 +32,7 @@ class Limits:
 
     page: int = 1000
     bulk_delete: int = 500
-    concurrency: int = 4
+    concurrency: int = 16
 
 
 class MailboxApi:

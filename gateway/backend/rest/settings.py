@@ -16,7 +16,7 @@ class RestSettings(Section):
         "goes to the trash, which the server must then offer.",
     )
     lock_seconds: int = Field(
-        default=300,
+        default=60,
         ge=30,
         le=3600,
         description="How long the lock of a session whose gateway has died keeps others out, "
