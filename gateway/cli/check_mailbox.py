@@ -156,4 +156,7 @@ def _carried_out(name: str, check: Callable[[], Result]) -> Iterator[Breach | st
 
 
 def _unanswered(error: NoAnswer) -> Breach:
-    return Breach(13, f"no answer: {error}", "answer every request by HTTP, and soon")
+    remedy = (
+        "answer every request by HTTP, and soon; or is the address wrong, or the CA (--ca)?"
+    )
+    return Breach(13, f"no answer: {error}", remedy)

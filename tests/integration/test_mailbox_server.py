@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.support.gateway import wait_until
 from tests.support.mail import awkward, big, crlf_form
 from tests.support.mailbox_server import MailboxServer
 
@@ -221,3 +222,32 @@ def test_a_message_that_turns_out_short_is_broken_off(server):
             while chunk := client.recv(1 << 20):
                 got += len(chunk)
     assert got < 20_000_000
+
+
+def test_a_body_without_end_is_cut_off(server):
+    head = (
+        "POST /messages/delete HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: {server.authorization}\r\nIdempotency-Key: k\r\n"
+        "Content-Type: application/json\r\nContent-Length: 1000000000\r\n\r\n"
+    )
+    with socket.create_connection((server.host, server.port), 10) as client:
+        client.sendall(head.encode())
+        with pytest.raises(ConnectionError):
+            for _ in range(1000):
+                client.sendall(b" " * 65_536)
+    assert server.get("/session")["account"] == server.user
+
+
+def test_connections_are_bounded(server):
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(socket.create_connection((server.host, server.port), 10))
+        with socket.create_connection((server.host, server.port), 10) as last:
+            assert last.recv(1) == b""
+
+    def answers():
+        with contextlib.suppress(OSError):
+            return server.get("/session")["account"] == server.user
+        return False
+
+    wait_until(answers, what="the closed connections to be gone")

@@ -7,6 +7,7 @@ gets it before it is passed on and may answer instead.
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -83,10 +84,11 @@ class Exchange:
 
 
 class RestProxy:
-    """A context manager; ``url`` is where it is."""
+    """A context manager; ``url`` is where it is. With a pair of certificates, by TLS."""
 
-    def __init__(self, upstream):
+    def __init__(self, upstream, pair=None):
         self.upstream = upstream
+        self._pair = pair
         self.heard = []
         self.heal()
         self._closing = threading.Event()
@@ -101,6 +103,10 @@ class RestProxy:
             owner = proxy
 
         self._server = _Server(("127.0.0.1", 0), Handler)
+        if self._pair is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self._pair.combined)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
         return self
@@ -118,7 +124,7 @@ class RestProxy:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self._pair else ''}://127.0.0.1:{self.port}"
 
     def carry(self, exchange):
         self.heard.append((exchange.method, exchange.path))

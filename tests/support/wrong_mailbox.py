@@ -213,6 +213,7 @@ TWISTS = {
         2,
         "raw of an unknown id is 500",
     ),
+    "Accept-Ranges missing": (on_raw(drop("accept-ranges")), 3, "no Accept-Ranges"),
     "a range that is off by one": (on_raw(shifted, status=206), 3, "are not octets"),
     "a wrong Content-Range": (
         on_raw(header("content-range", "bytes 0-1/2"), status=206),

@@ -141,6 +141,11 @@ def ranges(view: View, _sample: int) -> Result:
         return
     whole = raw(view, message)
     tag = whole.headers.get("etag", '""')
+    if whole.headers.get("accept-ranges") != "bytes":
+        seen = "raw has no Accept-Ranges: bytes, and the feature range is offered"
+        yield Breach(
+            3, seen, "send it with each 200, so that clients know that they may resume"
+        )
     middle = message.size // 2
     for first, last in ((middle, None), (1, 2), (0, 0)):
         yield from _one_range(view, message, whole, first, last)

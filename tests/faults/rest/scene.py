@@ -1,11 +1,14 @@
 """A gateway, a proxy that makes things wrong, and the reference server of the REST contract."""
 
+import math
+
 from gateway.pop3 import replies
 from tests.faults.scene import BOUND
 from tests.support.mail import big, crlf_form
 from tests.support.mailbox_server import MailboxServer
 from tests.support.pop3_client import unstuffed
 
+LARGE = 2  # its number in the corpus
 CORPUS = [
     b"Subject: one\r\n\r\n.\r\n..dots\r\n.\r\nend\r\n",
     b"".join(big(300_000)) + b"\r\n",
@@ -94,3 +97,30 @@ def retrieve(client, number):
     message = unstuffed(b"".join(pieces))
     found = [known for known in CORPUS if wire_form(known) == message]
     return "whole", found[0] if found else message
+
+
+def reply(failure):
+    return replies.FAILURES[failure].reply
+
+
+def at(path, fault, method="GET"):
+    """Lays a fault before everything at this path; `raw` is every message."""
+
+    def lay(exchange):
+        fits = exchange.is_raw if path == "raw" else exchange.path == path
+        if fits and exchange.method == method:
+            fault(exchange)
+
+    return lay
+
+
+def problem(status, kind="x", **headers):
+    return lambda exchange: exchange.problem(status, kind, **headers)
+
+
+def hang(exchange):
+    exchange.hang = math.inf
+
+
+def vanish(exchange):
+    exchange.close = True
