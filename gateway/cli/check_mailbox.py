@@ -18,7 +18,7 @@ from gateway.cli.mailbox.wire import NoAnswer, Target, target_of
 from gateway.cli.secret_files import password_in, tokens_in
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_MOST_BREACHES = 5
+_MOST_SHOWN = 3
 _CHECKS: Sequence[tuple[str, Callable[[View, int], Result]]] = (
     ("size", raw_checks.sizes),
     ("raw", raw_checks.octets),
@@ -88,7 +88,7 @@ def check_mailbox(
         breaches += isinstance(line, Breach)
         click.echo(str(line))
     click.echo(
-        f"\n{breaches} breach{'es' if breaches != 1 else ''} of the contract."
+        f"\nThe contract is broken in {breaches} way{'s' if breaches != 1 else ''}."
         if breaches
         else "\nThe contract is kept, as far as was looked."
     )
@@ -133,26 +133,30 @@ def _findings(target: Target, sample: int, permission: Permission) -> Iterator[B
 
 
 def _carried_out(name: str, check: Callable[[], Result]) -> Iterator[Breach | str]:
-    """The breaches of one check; what it says at its end if there is none."""
-    breaches, said = 0, ""
+    """The breaches of one check, each kind once; what it says at its end if there is none."""
+    kinds: dict[tuple[int, str], list[Breach]] = {}
+    said = ""
+    for result in _without_raising(check):
+        if isinstance(result, Breach):
+            kinds.setdefault((result.rule, result.remedy), []).append(result)
+        else:
+            said = result
+    for breaches in kinds.values():
+        yield breaches[0]
+        yield from (f"      So too: {each.seen}" for each in breaches[1:_MOST_SHOWN])
+        if len(breaches) > _MOST_SHOWN:
+            yield f"      and {len(breaches) - _MOST_SHOWN} more like these"
+    if not kinds:
+        yield f"{'' if isinstance(said, Skipped) else 'ok':<6}{name}: {said}"
+
+
+def _without_raising(check: Callable[[], Result]) -> Result:
     try:
-        for result in check():
-            if isinstance(result, str):
-                said = result
-                continue
-            breaches += 1
-            if breaches <= _MOST_BREACHES:
-                yield result
+        yield from check()
     except CannotGoOn as error:
-        breaches += 1
         yield error.breach
     except NoAnswer as error:
-        breaches += 1
         yield _unanswered(error)
-    if breaches > _MOST_BREACHES:
-        yield f"      {name}: and {breaches - _MOST_BREACHES} more like these"
-    if not breaches:
-        yield f"{'' if isinstance(said, Skipped) else 'ok':<6}{name}: {said}"
 
 
 def _unanswered(error: NoAnswer) -> Breach:

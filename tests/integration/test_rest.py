@@ -112,6 +112,19 @@ def test_a_large_message_passes_whole(gateway, server):
         assert client.text("RETR 1") == message + b"\r\n"
 
 
+def test_top_takes_what_it_needs(gateway, server):
+    message = b"".join(big(3_000_000))
+    for _ in range(2):
+        server.mail.deliver(message)
+    head, _, body = message.partition(b"\r\n\r\n")
+    lines = body.split(b"\r\n")[:3]
+    with login(gateway, server) as client:
+        for number in (1, 2):
+            assert client.text(f"TOP {number} 3") == b"\r\n".join([head, b"", *lines, b""])
+        assert client.text("TOP 1 0") == head + b"\r\n\r\n"
+        client.ok("QUIT")
+
+
 def test_what_changed_is_asked_for_alone(gateway, server, proxy):
     made = letters(server, 25)
     visit(gateway, server)

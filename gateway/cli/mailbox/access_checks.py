@@ -22,9 +22,7 @@ def credentials(view: View, _sample: int) -> Result:
         for authorization in ("", f"Basic {wrong}", "Bearer check-mailbox-wrong"):
             answer = view.target.ask("GET", path, authorization=authorization)
             kind = authorization.partition(" ")[0]
-            yield from _refused(
-                answer, f"GET {path} with {f'a wrong {kind}' if kind else 'no'}"
-            )
+            yield from _refused(answer, f"GET {path} with {f'wrong {kind}' if kind else 'no'}")
     yield "nothing is told without the right credentials"
 
 

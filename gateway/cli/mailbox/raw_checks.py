@@ -43,6 +43,9 @@ def _guess(answer: Answer, message: Message) -> str:
     lines = answer.body.count(b"\r\n")
     if lines and answer.length - lines == message.size:
         return ": that is the size with LF line ends"
+    feeds = answer.body.count(b"\n") - lines
+    if feeds and answer.length + feeds == message.size:
+        return ": it lacks the CR before each LF"
     if answer.length == message.size + 2:
         return ": a line end was added or not counted"
     text = answer.body.decode("utf-8", "replace")
