@@ -74,8 +74,8 @@ def check_mailbox(
     """Check a server against the REST mailbox contract (docs/rest-mailbox/).
 
     Everything that is wrong is told with the rule that it breaks and what to do. Deletion is
-    tried only if a message is given for it. Best run on a mailbox with some mail of all kinds,
-    and while nothing is delivered.
+    tried only if a message is given for it. Wrong credentials are tried a dozen times. Best run
+    on a mailbox with some mail of all kinds, and while nothing is delivered.
 
     The status is 0 if the contract is kept and 1 if not.
     """

@@ -1,4 +1,8 @@
-"""Who may have the mailbox (rule 12): Basic with a name and password, or Bearer tokens."""
+"""Who may have the mailbox (rule 12): Basic with a name and password, or Bearer tokens.
+
+Guessing is not slowed down here: a server that others can reach must do that, and count
+distinct wrong passwords, not repetitions of one.
+"""
 
 import base64
 import hmac
