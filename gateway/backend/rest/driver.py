@@ -94,7 +94,7 @@ class RestApi:
         limits = self._session.limits
         return Traits(
             exact_octets=True,
-            delta=True,
+            delta="changes" in self._session.features,
             order="listed",
             remove_at_once=limits.bulkDelete,
             concurrency=limits.concurrency,
