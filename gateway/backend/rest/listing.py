@@ -8,6 +8,7 @@ from gateway.backend.rest.talk import Talk, shaped
 from gateway.errors import Unavailable
 
 _TRIES = 3
+_PAGE = 2000
 _MOST_PAGES = 20_000
 _MOST_MESSAGES = 2_000_000
 
@@ -36,7 +37,8 @@ async def _pages(
     """None if the server does not keep the list until it is read."""
     tag = (known or {}).get("etag")
     headers = {"If-None-Match": tag} if tag else None
-    first = await talk.try_get("messages", None, headers, (200, 304) if tag else (200,))
+    query = {"limit": _limit(session)}
+    first = await talk.try_get("messages", query, headers, (200, 304) if tag else (200,))
     if first.status == 304:
         return Listing(session.generation, (), dict(known or {}), changes=True)
     page = shaped(first, Page, "messages")
@@ -44,7 +46,8 @@ async def _pages(
     while page.next is not None:
         if not page.messages or len(rows) > min(begin.total, _MOST_MESSAGES):
             raise Unavailable(f"the pages do not end: {len(rows)} of {begin.total} messages")
-        answer = await talk.try_get("messages", {"cursor": page.next}, None, (200, 410))
+        query["cursor"] = page.next
+        answer = await talk.try_get("messages", query, None, (200, 410))
         if answer.status == 410:
             return None
         page = shaped(answer, Page, "messages")
@@ -67,7 +70,8 @@ async def changes_since(talk: Talk, session: Session, state: str) -> Listing | N
     removed: dict[str, None] = {}
     more, count = True, 0
     while more:
-        answer = await talk.try_get("changes", {"since": state}, None, (200, 410))
+        query = {"since": state, "limit": _limit(session)}
+        answer = await talk.try_get("changes", query, None, (200, 410))
         if answer.status == 410:
             return None
         changes = shaped(answer, Changes, "changes")
@@ -89,6 +93,11 @@ async def changes_since(talk: Talk, session: Session, state: str) -> Listing | N
         removed=removed,
         total=changes.total,
     )
+
+
+def _limit(session: Session) -> str:
+    """As much as the server gives, in pieces that are read without stalling others."""
+    return str(min(session.limits.page, _PAGE))
 
 
 def _rows(messages: list[Message]) -> list[Row]:

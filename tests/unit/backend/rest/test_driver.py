@@ -118,7 +118,7 @@ async def test_all_pages_of_one_list():
     listing = await (await api(caller)).list(None)
     assert ids(listing) == ["a", "b", "c"]
     assert (listing.epoch, listing.total, listing.changes) == ("g", 3, False)
-    assert caller.paths == ["session", "messages", "messages?cursor=c%2F1"]
+    assert caller.paths == ["session", "messages?limit=10", "messages?limit=10&cursor=c%2F1"]
 
 
 @pytest_twisted.ensureDeferred
@@ -168,7 +168,7 @@ async def test_changes_of_several_answers_are_one():
     assert ids(listing) == ["d", "e"]
     assert {"a", "c"} <= set(listing.removed)
     assert (listing.total, listing.state["state"]) == (3, "s4")
-    assert caller.paths[1:] == ["changes?since=s1", "changes?since=s2"]
+    assert caller.paths[1:] == ["changes?since=s1&limit=10", "changes?since=s2&limit=10"]
 
 
 @pytest_twisted.ensureDeferred
@@ -210,7 +210,7 @@ async def test_a_kept_session_is_asked_anew():
     await opened.list(known())
     await opened.prove()
     await opened.list(known())
-    assert caller.paths == ["session", "session", "changes?since=s1"]
+    assert caller.paths == ["session", "session", "changes?since=s1&limit=10"]
 
 
 @pytest_twisted.ensureDeferred
