@@ -86,13 +86,18 @@ def check_mailbox(
     breaches = 0
     for line in _findings(target, sample, permission):
         breaches += isinstance(line, Breach)
-        click.echo(str(line))
+        click.echo(_shown(str(line)))
     click.echo(
         f"\nThe contract is broken in {breaches} way{'s' if breaches != 1 else ''}."
         if breaches
         else "\nThe contract is kept, as far as was looked."
     )
     raise click.exceptions.Exit(breaches > 0)
+
+
+def _shown(text: str) -> str:
+    """What a server says must not steer the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
 
 
 def _authorization(user: str | None, password: Path | None, tokens: Path | None) -> str:

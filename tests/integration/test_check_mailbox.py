@@ -266,3 +266,13 @@ def test_a_wrong_password_is_told(server, tmp_path):
     assert done.exit_code == 1
     assert "rule 12" in done.output
     assert base64.b64encode(b"alice:wrong").decode() not in done.output
+
+
+def test_a_server_cannot_steer_the_terminal(server, proxy):
+    def twist(exchange):
+        if exchange.path == "/session":
+            exchange.json = {**exchange.json, "account": "\x1b[2J\u202ekim"}
+
+    proxy.twist = twist
+    said = check(server, proxy.url)[2]
+    assert "account ?[2J?kim" in said

@@ -2,6 +2,7 @@
 
 import itertools
 import subprocess
+import threading
 
 import pytest
 
@@ -355,3 +356,31 @@ def test_check_upstream_tells_what_there_is(server):
     assert "sizes are exact for 3 messages read" in done.stdout
     assert "gone for good at QUIT" in done.stdout
     assert len(server.listed()) == 3
+
+
+def test_a_crash_in_update_is_settled_at_the_next_login(gateway, server, proxy):
+    made = letters(server, 4)
+    stuck = threading.Event()
+
+    def before(exchange):
+        if exchange.path == "/messages/delete":
+            exchange.close = True  # nothing reaches the server
+            stuck.set()
+            exchange.hang = 60
+
+    proxy.twist, proxy.before = without_lock, before
+    with login(gateway, server) as client:
+        client.ok("DELE 2")
+        client.ok("DELE 3")
+        client.send(b"QUIT\r\n")
+        assert stuck.wait(10)
+        gateway.kill()
+        assert client.rest() == b""
+    assert server.mail.messages() == made
+    proxy.heal()
+    proxy.twist = without_lock
+    gateway.start()
+    with login(gateway, server) as client:
+        assert client.ok("STAT").split()[1] == b"2"
+        assert client.text("RETR 2") == crlf_form(made[3])
+    assert server.mail.messages() == [made[0], made[3]]

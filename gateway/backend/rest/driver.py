@@ -17,7 +17,7 @@ from gateway.backend.rest.shapes import Deletion, Session
 from gateway.backend.rest.talk import Talk, shaped
 from gateway.errors import EpochChanged, Misconfigured, Unavailable
 from gateway.index import TextRecord
-from gateway.telemetry import Emitter, Event, Level
+from gateway.telemetry import Emitter, Event, Level, printable
 
 _NOT_OURS = frozenset({".", ".."})
 
@@ -134,7 +134,8 @@ class RestApi:
         """One bulk deletion."""
         if "bulk-delete" not in self._session.features:
             for message in messages:
-                self._emit(RestMessageKept(message.id, "the server offers no deletion"))
+                none = "the server offers no deletion"
+                self._emit(RestMessageKept(_shown(message.id), none))
             return ()
         ids = [message.id for message in messages]
         answer = await self._talk.send(
@@ -148,7 +149,7 @@ class RestApi:
             raise EpochChanged("the server has given all messages other ids")
         deletion = shaped(answer, Deletion, "messages/delete")
         for each, reason in deletion.failed.items():
-            self._emit(RestMessageKept(each, reason.type))
+            self._emit(RestMessageKept(_shown(each), _shown(reason.type)))
         gone = {*deletion.destroyed, *deletion.notFound} - set(deletion.failed)
         return gone.intersection(ids)
 
@@ -164,13 +165,14 @@ class RestApi:
         if "bulk-delete" not in features:
             deletion = "the server offers no deletion: DELE is refused at QUIT"
         account = (
-            f"REST mailbox {self._session.account}, generation {self._session.generation}: "
+            f"REST mailbox {_shown(self._session.account)}, "
+            f"generation {_shown(self._session.generation)}: "
             f"{limits.page} messages a page,\n{limits.bulkDelete} ids a deletion, "
             f"{limits.concurrency} requests at a time"
         )
         return (
             account,
-            f"it offers {', '.join(features) or 'nothing beyond the list and the messages'}",
+            f"it offers {_shown(', '.join(features)) or 'the list and the messages alone'}",
             deletion,
             "whether the server keeps the contract: pop3-gateway check-mailbox",
         )
@@ -187,3 +189,7 @@ class RestApi:
         """Give the lock back."""
         if self._lock is not None:
             await self._lock.release()
+
+
+def _shown(text: str) -> str:
+    return printable(text.encode("utf-8", "surrogatepass"))

@@ -1,7 +1,7 @@
 """The mailbox as the checker has found it: its session and its whole list."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +11,7 @@ from gateway.cli.mailbox.rules import Breach, CannotGoOn
 from gateway.cli.mailbox.wire import Answer, Target
 
 _MOST_PAGES = 10_000
+_MOST_MESSAGES = 1_000_000
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -19,7 +20,7 @@ class View:
     """What there is.
 
     Attributes:
-        pages: As they came, with their answers.
+        pages: As they came, with their answers less the body.
         messages: Of all pages.
     """
 
@@ -53,10 +54,12 @@ def look(target: Target, limit: int | None = None) -> View:
 
 def _pages(target: Target, limit: int | None) -> Iterator[tuple[Answer, Page]]:
     query = {} if limit is None else {"limit": str(limit)}
-    cursors = set()
-    for _ in range(_MOST_PAGES):
+    cursors: set[str] = set()
+    messages = 0
+    while len(cursors) < _MOST_PAGES and messages < _MOST_MESSAGES:
         answer, page = ask_for(target, Page, "/messages", query)
-        yield answer, page
+        messages += len(page.messages)
+        yield replace(answer, body=b""), page
         if page.next is None:
             return
         if page.next in cursors:
