@@ -16,7 +16,7 @@ from gateway.backend.imap import snapshot
 from gateway.backend.imap.mailbox import Mailbox
 from gateway.backend.imap.responses import Count, Fetch, Status, Vanished
 from gateway.errors import Unavailable
-from gateway.index import _checksum, _pack, _record
+from gateway.index.store import _check, _checksum, _pack, _record
 from gateway.telemetry import Emitter
 
 RESYNCS = st.sampled_from(["no", "exact", "all", "lacking", "refused"])
@@ -271,7 +271,8 @@ class IndexModel(RuleBasedStateMachine):
         if self.row is None:
             return None
         try:
-            return _record("account", *self.row)
+            _check("account", *self.row)
+            return _record(*self.row[:3])
         except (ValueError, TypeError):
             return None
 

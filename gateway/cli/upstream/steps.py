@@ -1,6 +1,7 @@
 """The steps of a check in their order: connect, log in, look, measure, and our own view."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
@@ -8,7 +9,7 @@ from twisted.internet import reactor
 
 from gateway.app import backend
 from gateway.backend.imap.settings import ImapSettings
-from gateway.cli.upstream import capabilities, connect, inbox, view
+from gateway.cli.upstream import capabilities, connect, http, inbox, view
 from gateway.cli.upstream.findings import CheckFailed, Finding, counted, doubt, good
 from gateway.cli.upstream.inbox import Inbox
 from gateway.config import Settings
@@ -22,19 +23,34 @@ def all_of_them(settings: Settings, login: Login, sample: int) -> Iterator[Findi
     Raises:
         CheckFailed: The rest is pointless.
     """
-    if settings.upstream.url.kind == "maildir":
-        yield from _own(settings, login, None)
-        return
+    check = _CHECKS.get(settings.upstream.url.api, _http)
+    yield from check(settings, login, sample)
+
+
+def _http(settings: Settings, login: Login, sample: int) -> Iterator[Finding]:
+    yield from http.findings(settings, login, sample, lambda task: view.run(reactor, task))
+
+
+def _maildir(settings: Settings, login: Login, _: int) -> Iterator[Finding]:
+    yield from _own(settings, login, None)
+
+
+def _imap(settings: Settings, login: Login, sample: int) -> Iterator[Finding]:
     found: list[Inbox] = []
     yield from _independent(settings, login, sample, found)
     yield from _own(settings, login, found[0])
+
+
+_Check = Callable[[Settings, Login, int], Iterator[Finding]]
+# By kind of upstream; all others are HTTP mailboxes.
+_CHECKS: Mapping[str, _Check] = MappingProxyType({"imap": _imap, "maildir": _maildir})
 
 
 def _independent(
     settings: Settings, login: Login, sample: int, found: list[Inbox]
 ) -> Iterator[Finding]:
     """By IMAPClient, which shares no code with the driver but the grammar of responses."""
-    client = connect.connect(settings.upstream.url, settings.upstream.ca)
+    client = connect.connect_imap(settings.upstream.url, settings.upstream.ca)
     try:
         yield connect.connection_found(client, settings.upstream.url)
         yield connect.log_in(client, login)

@@ -1,0 +1,1 @@
+"""The driver of our own REST mailbox contract: docs/rest-mailbox/."""
