@@ -37,16 +37,15 @@ class Item:
 
 
 class Reader:
-    """Reads the answers of one login.
+    """Reads lists.
 
     Args:
         profile: Where everything is.
-        scope: What stands before each id.
     """
 
-    def __init__(self, profile: Profile, scope: str) -> None:
+    def __init__(self, profile: Profile) -> None:
         self._list = profile.list
-        self._scope = scope
+        self._items = JsonPointer(profile.list.items)
         self._reserved = frozenset(profile.ids.reserved)
         self._also = tuple(map(JsonPointer, profile.ids.also))
         self._id = JsonPointer(profile.list.id)
@@ -58,8 +57,10 @@ class Reader:
         Raises:
             BadList: It is no list of messages.
         """
-        found = at(JsonPointer(self._list.items), answer)
-        # An empty list is [] and nothing else: what is null or missing may be a fault.
+        found = at(self._items, answer)
+        if found is None and self.total(answer) == 0:
+            return []
+        # Otherwise an empty list is [] and nothing else: null may be a fault.
         if not isinstance(found, list):
             raise BadList(f'there is no list at "{self._list.items}"')
         return [self._item(row) for row in found]
@@ -91,8 +92,7 @@ class Reader:
             parts.append("" if value is None else value)
         if len(parts) > 1:
             parts = [f"{len(part)}:{part}" for part in parts]
-        own = ".".join(parts)
-        return f"{self._scope}.{own}" if self._scope else own
+        return ".".join(parts)
 
     def _octets(self, row: Any) -> int | None:
         size = _MISSING if self._size is None else at(self._size, row)
@@ -133,7 +133,8 @@ def take(pointers: Mapping[str, str], answer: Any) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name, pointer in pointers.items():
         value = text_of(at(JsonPointer(pointer), answer))
-        if not value:
+        # Dots alone would be a step in the path of a URL.
+        if not value or not value.strip("."):
             raise BadList(f'there is no {name} at "{pointer}"')
         found[name] = value
     return found

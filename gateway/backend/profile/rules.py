@@ -67,6 +67,10 @@ def _login(profile: "Profile") -> Iterator[Mistake]:
         yield from _call(place, call, known, known | _CLIENT | _SETTINGS)
         for name in sorted(reserved & call.take.keys()):
             yield Mistake(f'"{name}" is taken already', "choose another name", f"{place}.take")
+        if (call.code is None) != (not call.codes):
+            yield Mistake(
+                "code and codes belong together", "give both, or none", f"{place}.code"
+            )
         known |= frozenset(call.take)
     if profile.logout is not None:
         later = _later(profile)
@@ -192,3 +196,13 @@ def _names(key: str, names: frozenset[str], known: frozenset[str]) -> Iterator[M
             hint = f"did you mean {{{near[0]}}}? " if near else ""
             right = f"{hint}known here: {', '.join(sorted(filter(None, known)))}"
         yield Mistake(f"nobody gives {{{name}}}", right, key)
+
+
+def proves_password(profile: "Profile") -> bool:
+    """Whether the server sees the client's password. If not, any password would do."""
+    sent = [call.body for call in profile.login]
+    sent += [call.headers for call in profile.login]
+    names = frozenset().union(*map(names_in, sent))
+    if profile.auth.value is not None:
+        names |= Template.parse(profile.auth.value).names
+    return profile.auth.form == "basic" or "password" in names

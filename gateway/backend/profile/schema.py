@@ -128,6 +128,16 @@ class Login(Call):
         description="Statuses by which this call refuses name and password, besides those of "
         "`[auth]`.",
     )
+    code: Pointer | None = Field(
+        default=None,
+        description="Where the JSON answer says why, if the statuses alone do not tell a wrong "
+        "password from a service token that is no good.",
+    )
+    codes: tuple[str, ...] = Field(
+        default=(),
+        description="What is at `code` when name and password are refused. With any other "
+        "code nobody's password is to blame.",
+    )
 
 
 class Page(Section):
