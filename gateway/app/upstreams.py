@@ -1,18 +1,20 @@
 """Which driver serves an upstream URL: with `config`, all that knows a driver by name."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from gateway import tls
 from gateway.backend.embedded.driver import MaildirBackend
-from gateway.backend.http.driver import Room, make_room
+from gateway.backend.http.driver import HttpBackend, Room, make_room
 from gateway.backend.imap.driver import ImapBackend
 from gateway.backend.imap.settings import Security, Upstream
 from gateway.backend.port import Backend, ReusableBackend
-from gateway.config import Settings
+from gateway.backend.profile.driver import ProfileDriver
+from gateway.config import ConfigError, Settings
+from gateway.config.profiles import load_profile
 from gateway.errors import Misconfigured
 from gateway.index import Index
 from gateway.telemetry import Emitter
@@ -91,10 +93,20 @@ def _imap(parts: _Parts) -> ReusableBackend:
     )
 
 
+def _profile(parts: _Parts) -> ReusableBackend:
+    url, http = parts.settings.upstream.url, parts.settings.upstream.http
+    try:
+        driver = ProfileDriver(load_profile(url.profile), http, parts.reactor)
+    except ConfigError as error:
+        raise Misconfigured(str(error)) from None
+    room = replace(parts.room(url.base), authorization=driver.gate)
+    return HttpBackend(room, driver.connect)
+
+
 def _maildir(settings: Settings, reactor: Any, emit: Emitter) -> Backend:
     directory = Path(settings.upstream.url.path)
     return MaildirBackend(directory, settings.upstream.maildir, reactor, emit)
 
 
 # One row a kind of upstream; each HTTP API has `HttpBackend` around its own coroutine.
-_MAKERS: Mapping[str, Maker] = MappingProxyType({"imap": _imap})
+_MAKERS: Mapping[str, Maker] = MappingProxyType({"imap": _imap, "profile": _profile})

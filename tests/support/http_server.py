@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from tests.support.mail import crlf_form
 from tests.support.ports import free_port, wait_for_port
 from tests.support.server import Server
 
@@ -53,7 +54,7 @@ class HttpServer(Server):
 
 
 def send(host, port, message, recipient="alice@example.org", *, lmtp=False):
-    """Deliver one message by SMTP or LMTP; line ends become CRLF on the way."""
+    """Deliver one message by SMTP or LMTP, with CRLF as those want it."""
     kind = smtplib.LMTP if lmtp else smtplib.SMTP
     with kind(host, port, timeout=PATIENCE) as client:
-        client.sendmail("sender@example.org", [recipient], message)
+        client.sendmail("sender@example.org", [recipient], crlf_form(message))

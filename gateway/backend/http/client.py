@@ -106,6 +106,7 @@ class Caller:
     Attributes:
         slots: Requests that may be under way; a driver may lower `slots.limit`.
         login: The login, for APIs that have the name in their URLs.
+        authorization: As given; a driver that has logged in otherwise puts its own here.
     """
 
     def __init__(self, client: Client, authorization: Authorization, login: Login) -> None:
@@ -113,8 +114,8 @@ class Caller:
         self.slots = Slots(client.settings.concurrency)
         self.settings = client.settings
         self.reactor = client.reactor
+        self.authorization = authorization
         self._client = client
-        self._authorization = authorization
 
     def resolve(self, target: str, base: str | None = None) -> str:
         """The absolute URL of what an answer names.
@@ -196,7 +197,7 @@ class _Sending:
     ) -> None:
         self._caller = caller
         self._client = caller._client  # noqa: SLF001 - two halves of one thing
-        self._authorization = caller._authorization  # noqa: SLF001
+        self._authorization = caller.authorization
         self._method = method
         self._url = url
         self._headers = headers
@@ -217,7 +218,8 @@ class _Sending:
                 raise await self._failure(response, value)
 
     async def _send(self, value: bytes, *, repeatable: bool) -> Response:
-        headers = {**self._headers, "Authorization": value.decode("ascii")}
+        credentials = {self._authorization.header: value.decode()} if value else {}
+        headers = {**self._headers, **credentials}
         try:
             return await self._client.send(self._method, self._url, headers, self._body)
         except NeverReceived:
@@ -231,7 +233,7 @@ class _Sending:
             return self._redirected(response)
         if response.status in _BUSY:
             return await self._wait(response)
-        if response.status == 401 and not self._renewed:
+        if response.status in self._authorization.refusals and not self._renewed:
             self._renewed = True
             if await self._authorization.refused(value):
                 response.discard()
@@ -271,11 +273,12 @@ class _Sending:
     async def _failure(self, response: Response, value: bytes) -> Failure:
         """What the upstream said goes to the log, the credentials do not."""
         told = await response.told()
-        for secret in (value.split()[-1], self._caller.login.password.get_secret_value()):
+        secrets = (value, *value.split()[-1:], self._caller.login.password.get_secret_value())
+        for secret in secrets:
             told = told.replace(secret, b"***") if secret else told
         said = printable(b" ".join(told.split()))
         shown = f"{response.status} to {self._method} {shown_url(self._url)}: {said}"
-        if response.status == 401:
+        if response.status in self._authorization.refusals:
             failure = self._authorization.failure()
             return type(failure)(f"{failure.detail}: {said}")
         return faults.of_status(response.status, shown)

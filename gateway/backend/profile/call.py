@@ -66,7 +66,7 @@ def filled_headers(headers: Mapping[str, str], values: Values) -> dict[str, str]
     found: dict[str, str] = {}
     for name, text in headers.items():
         try:
-            value = Template.parse(text).header(values).decode("latin-1")
+            value = Template.parse(text).header(values).decode()
         except BadValue as error:
             raise BadCredentials(f"the header {name} cannot be sent: {error}") from None
         if value:

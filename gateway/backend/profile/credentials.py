@@ -1,17 +1,15 @@
 """What proves to the server who asks, as the profile says."""
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from pathlib import Path
 
-from gateway.backend.http.auth import Basic, TokenSource
+from gateway.backend.http.auth import Basic, TokenSource, first_line
 from gateway.backend.profile.rules import proves_password
 from gateway.backend.profile.schema import Profile
 from gateway.backend.profile.template import BadValue, Template
-from gateway.errors import BadCredentials, ConsentMissing, Failure, Misconfigured
+from gateway.errors import BadCredentials, ConsentMissing, Failure
 from gateway.maildrop import Login
-
-_LONGEST_PASSWORD = 4096
 
 
 class ProfileAuthorization:
@@ -33,7 +31,7 @@ class ProfileAuthorization:
     ) -> None:
         auth = profile.auth
         self.header = auth.header or "Authorization"
-        self.refusals = frozenset(auth.refused)
+        self.refusals: Container[int] = frozenset(auth.refused)
         self.values = values
         self.log_in_again: Callable[[], Awaitable[bool]] | None = None
         self._profile = profile
@@ -108,16 +106,5 @@ class Gate(ProfileAuthorization):
         if self._password_file is None:
             return
         given = login.password.get_secret_value()
-        if not hmac.compare_digest(_first_line(self._password_file), given):
+        if not hmac.compare_digest(first_line(self._password_file), given):
             raise BadCredentials("the password is not that of client_password_file")
-
-
-def _first_line(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            line = file.readline(_LONGEST_PASSWORD).rstrip(b"\r\n")
-    except OSError as error:
-        raise Misconfigured(f"client_password_file {path}: {error.strerror}") from None
-    if not line:
-        raise Misconfigured(f"client_password_file {path}: the password is empty")
-    return line

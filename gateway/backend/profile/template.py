@@ -83,7 +83,10 @@ class Template:
         text = self.fill(values)
         if _HEADER.fullmatch(text) is None:
             raise BadValue("a control character cannot go into a header")
-        return text.strip().encode("utf-8", "surrogatepass")
+        try:
+            return text.strip().encode()
+        except UnicodeEncodeError:
+            raise BadValue("half a character cannot go into a header") from None
 
     def quoted(self, values: Values) -> str:
         """The text with every value percent-encoded whole."""
