@@ -22,8 +22,8 @@ class ProfileAuthorization:
 
     Attributes:
         values: The same; a login puts others in their place.
-        log_in_again: Whether another login brought another token; None where there is no
-            login, or none yet.
+        log_in_again: Takes the value that was refused, and tells whether there is another;
+            None where there is no login, or none yet.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class ProfileAuthorization:
         self.header = auth.header or "Authorization"
         self.refusals: Container[int] = frozenset(auth.refused)
         self.values = values
-        self.log_in_again: Callable[[], Awaitable[bool]] | None = None
+        self.log_in_again: Callable[[bytes], Awaitable[bool]] | None = None
         self._profile = profile
         self._service = service
         self._template = Template.parse(auth.value or "")
@@ -47,7 +47,7 @@ class ProfileAuthorization:
         """See `Authorization`; empty while nothing can be sent."""
         if self._profile.auth.form == "basic":
             return await Basic().value(login)
-        return await self._token()
+        return await self.token()
 
     async def service(self) -> Mapping[str, str]:
         """The token of the settings by its name, if there is one."""
@@ -59,10 +59,8 @@ class ProfileAuthorization:
         """See `Authorization`."""
         if self._profile.auth.form in {"none", "basic"}:
             return False
-        if await self._token() != value:
-            return True  # somebody else was refused before, and did something about it
         if self.log_in_again is not None:
-            return await self.log_in_again()
+            return await self.log_in_again(value)
         if self._service is not None and "service" in self._template.names:
             token = await self._service.token()
             return await self._service.renew(token) != token
@@ -74,7 +72,12 @@ class ProfileAuthorization:
             return ConsentMissing("the upstream refuses the token")
         return BadCredentials("the upstream refuses the name or the password")
 
-    async def _token(self) -> bytes:
+    async def token(self) -> bytes:
+        """What is sent in the forms `bearer` and `header`; empty while a name is not known.
+
+        Raises:
+            BadCredentials, ConsentMissing: It cannot be sent, or there is none.
+        """
         values = {**self.values, **await self.service()}
         if not self._template.names <= values.keys():
             return b""

@@ -89,12 +89,14 @@ class LoginCalls:
         finally:
             self._authorization.values = self._values
 
-    async def run_again(self) -> bool:
+    async def run_again(self, refused: bytes) -> bool:
         """Make all calls once more, once for all who wait; whether that may have helped."""
         if self._running is not None:
             joined: Deferred[bool] = Deferred()
             self._running.append(joined)
             return await joined
+        if await self._authorization.token() != refused:
+            return True  # somebody else was refused before, and did something about it
         self._running, helped = [], False
         before = dict(self._values)
         try:
