@@ -1,18 +1,19 @@
 """Which driver serves an upstream URL: with `config`, all that knows a driver by name."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from gateway import tls
 from gateway.backend.embedded.driver import MaildirBackend
-from gateway.backend.http.driver import HttpBackend, Room, make_room
+from gateway.backend.http.driver import Room, make_room
 from gateway.backend.imap.driver import ImapBackend
 from gateway.backend.imap.settings import Security, Upstream
+from gateway.backend.jmap import driver as jmap
 from gateway.backend.port import Backend, ReusableBackend
-from gateway.backend.profile.driver import ProfileDriver
+from gateway.backend.profile import driver as profile
 from gateway.config import ConfigError, Settings
 from gateway.config.profiles import load_profile
 from gateway.errors import Misconfigured
@@ -94,13 +95,11 @@ def _imap(parts: _Parts) -> ReusableBackend:
 
 
 def _profile(parts: _Parts) -> ReusableBackend:
-    url, http = parts.settings.upstream.url, parts.settings.upstream.http
+    url = parts.settings.upstream.url
     try:
-        driver = ProfileDriver(load_profile(url.profile), http, parts.reactor)
+        return profile.backend(parts.room(url.base), load_profile(url.profile))
     except ConfigError as error:
         raise Misconfigured(str(error)) from None
-    room = replace(parts.room(url.base), authorization=driver.gate)
-    return HttpBackend(room, driver.connect)
 
 
 def _maildir(settings: Settings, reactor: Any, emit: Emitter) -> Backend:
@@ -108,5 +107,12 @@ def _maildir(settings: Settings, reactor: Any, emit: Emitter) -> Backend:
     return MaildirBackend(directory, settings.upstream.maildir, reactor, emit)
 
 
+def _jmap(parts: _Parts) -> ReusableBackend:
+    url = parts.settings.upstream.url
+    return jmap.backend(parts.room(f"{url.origin}/"), url.path, parts.settings.upstream.jmap)
+
+
 # One row a kind of upstream; each HTTP API has `HttpBackend` around its own coroutine.
-_MAKERS: Mapping[str, Maker] = MappingProxyType({"imap": _imap, "profile": _profile})
+_MAKERS: Mapping[str, Maker] = MappingProxyType(
+    {"imap": _imap, "jmap": _jmap, "profile": _profile}
+)

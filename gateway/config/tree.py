@@ -12,6 +12,7 @@ from pydantic import Field, PlainSerializer, PlainValidator
 from gateway.backend.embedded.settings import MaildirSettings
 from gateway.backend.http.settings import HttpSettings
 from gateway.backend.imap.settings import ImapSettings
+from gateway.backend.jmap.settings import JmapSettings
 from gateway.backend.warm import WarmSettings
 from gateway.config.problems import BadValue
 from gateway.config.upstream_url import EXAMPLES, HTTP_EXAMPLES, UpstreamUrl
@@ -77,6 +78,9 @@ class UpstreamSettings(Section):
     )
     http: HttpSettings = Field(
         default_factory=HttpSettings, description="How HTTP upstreams are used."
+    )
+    jmap: JmapSettings = Field(
+        default_factory=JmapSettings, description="How the JMAP upstream is used."
     )
     maildir: MaildirSettings = Field(
         default_factory=MaildirSettings, description="How the Maildir upstream is used."

@@ -1,9 +1,11 @@
 """The driver: one login by a profile, for the HTTP room."""
 
+from dataclasses import replace
 from typing import Any
 
 from gateway.backend.http.auth import TokenCommand, TokenFile, TokenSource
 from gateway.backend.http.client import Caller
+from gateway.backend.http.driver import HttpBackend, Room
 from gateway.backend.http.settings import HttpSettings
 from gateway.backend.profile.api import ProfileApi
 from gateway.backend.profile.credentials import Gate, ProfileAuthorization
@@ -43,6 +45,16 @@ class ProfileDriver:
         if profile.login:
             authorization.log_in_again = calls.run_again
         return ProfileApi(profile, caller, values)
+
+
+def backend(room: Room, profile: Profile) -> HttpBackend:
+    """The port's backend for one upstream.
+
+    Raises:
+        Misconfigured: What the settings name cannot be used.
+    """
+    driver = ProfileDriver(profile, room.settings, room.reactor)
+    return HttpBackend(replace(room, authorization=driver.gate), driver.connect)
 
 
 def _service(settings: HttpSettings, reactor: Any) -> TokenSource | None:
