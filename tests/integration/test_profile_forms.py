@@ -265,7 +265,8 @@ class TestLogin:
             client.ok("DELE 1")
             assert client.quit().startswith(b"+OK")
         assert (api.logins, len(api.letters)) == (1, 4)
-        assert api.heard[0].json == {"user": user, "password": PASSWORD}
+        login = next(one for one in api.heard if one.method == "POST")
+        assert login.json == {"user": user, "password": PASSWORD}
         wait_until(lambda: not api.tokens, what="the token to be given back")
 
     def test_names_of_any_letters(self, bench, api):

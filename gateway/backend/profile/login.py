@@ -141,7 +141,10 @@ class LoginCalls:
             return faults.of_status(answer.status, shown)
         if call.code is None or _code(call.code, answer) in call.codes:
             return BadCredentials(f"the upstream refuses the name or the password: {shown}")
-        return ConsentMissing(f"the upstream refuses the login, but not the password: {shown}")
+        return ConsentMissing(
+            f"the upstream refuses the login, but not the password: {shown}; if it wants a "
+            "service token, it is missing or no good (--upstream-token-file)"
+        )
 
 
 def _code(pointer: str, answer: Answer) -> Any:

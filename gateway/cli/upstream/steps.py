@@ -8,10 +8,11 @@ from twisted.internet import reactor
 
 from gateway.app import backend
 from gateway.backend.imap.settings import ImapSettings
-from gateway.cli.upstream import capabilities, connect, inbox, view
+from gateway.cli.upstream import capabilities, connect, inbox, profile, view
 from gateway.cli.upstream.findings import CheckFailed, Finding, counted, doubt, good
 from gateway.cli.upstream.inbox import Inbox
 from gateway.config import Settings
+from gateway.config.profiles import load_profile
 from gateway.maildrop import Login
 from gateway.telemetry import Emitter, Event
 
@@ -24,6 +25,9 @@ def all_of_them(settings: Settings, login: Login, sample: int) -> Iterator[Findi
     """
     if settings.upstream.url.kind == "maildir":
         yield from _own(settings, login, None)
+        return
+    if settings.upstream.url.api == "profile":
+        yield from _by_profile(settings, login, sample)
         return
     found: list[Inbox] = []
     yield from _independent(settings, login, sample, found)
@@ -60,6 +64,26 @@ def _inbox(
         yield inbox.sizes_found(measured)
     uidplus = b"UIDPLUS" in client.capabilities()
     yield from inbox.deletion_found(there, rules, uidplus=uidplus)
+
+
+def _by_profile(settings: Settings, login: Login, sample: int) -> Iterator[Finding]:
+    yield from profile.explained(settings)
+    warnings: list[str] = []
+
+    def sink(event: Event, context: Mapping[str, object]) -> None:
+        line = view.warned(event, context)
+        warnings.extend([line] if line else [])
+
+    driver = backend(profile.without_waiting(settings), reactor, Emitter(sink))
+    seen = view.run(reactor, lambda: profile.look(driver, login, sample))
+    yield from map(doubt, warnings)
+    yield good("the gateway's driver opened the maildrop; a POP3 client would get:")
+    stls = settings.listen.cert is not None
+    shown = view.View(seen.maildrop, seen.capabilities)
+    yield from view.seen_by_a_client(shown, settings.pop3, stls=stls)
+    if sample:
+        used = load_profile(settings.upstream.url.profile)
+        yield from profile.measured(used, seen.fetched)
 
 
 def _own(settings: Settings, login: Login, there: Inbox | None) -> Iterator[Finding]:
