@@ -14,11 +14,12 @@ from tests.support.dovecot import Dovecot
 from tests.support.imap4d import Imap4d
 from tests.support.maildev import MailDev
 from tests.support.maildump import MailDump
+from tests.support.sendria import Sendria
 from tests.support.wildduck import WildDuck
 
 SERVERS = {
     *("dovecot", "imap4d", "cyrus", "fresh_user"),
-    *("maildev", "maildump", "wildduck"),
+    *("maildev", "maildump", "sendria", "wildduck"),
 }
 _numbers = itertools.count(1)
 
@@ -71,6 +72,12 @@ def maildev():
 @pytest.fixture(scope="session")
 def maildump():
     with MailDump() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sendria():
+    with Sendria() as server:
         yield server
 
 

@@ -121,6 +121,16 @@ def test_nothing_to_try(api, url):
     assert status == 0
 
 
+def test_a_list_that_looks_like_a_page(api, url):
+    api.fill(LETTERS[:1] * 20)
+    said, _ = check(url(), "--sample", "0")
+    assert "note the list has 20 messages, a round number" in said
+    said, _ = check(
+        url({"list": {"url": "/messages?start={offset}", "page": {"style": "offset"}}})
+    )
+    assert "round number" not in said
+
+
 def test_a_wrong_password(api, url):
     said, status = check(url(), password="wrong one")
     assert "FAIL the gateway's driver was refused: the upstream refuses the name" in said

@@ -11,7 +11,7 @@ from gateway.config import ConfigError
 from gateway.config.profiles import SHIPPED, load_profile, shipped
 from tests.unit.backend.profile.samples import tables
 
-VERIFIED = {"maildev", "maildump", "wildduck", "wildduck-trash"}
+VERIFIED = {"maildev", "maildump", "sendria", "wildduck", "wildduck-trash"}
 
 
 @pytest.fixture

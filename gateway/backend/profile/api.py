@@ -50,7 +50,7 @@ class ProfileApi:
         return Traits(
             exact_octets=profile.list.exact,
             delta=False,
-            order="received" if profile.list.order == "received" else "listed",
+            order="listed",
             remove_at_once=_AT_ONCE,
             concurrency=profile.parallel,
             prefix=self._scope,

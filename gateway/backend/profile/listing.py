@@ -21,7 +21,7 @@ class Listed:
     """A mailbox as it was listed.
 
     Attributes:
-        rows: Oldest first, or in any order where `received` tells.
+        rows: Oldest first.
         total: How many there are by the upstream's own count, if it tells.
         etag: Of the list, if it has one.
     """
@@ -142,4 +142,14 @@ class Lister:
     def _ordered(self, found: Listed) -> Listed:
         if self._profile.list.order == "reversed":
             found.rows.reverse()
+        elif self._profile.list.order == "received":
+            found.rows.sort(key=_age)
         return found
+
+
+def _age(row: Row) -> tuple[int, int, str]:
+    """By time, and within one second by number, if ids are numbers: 9 comes before 10."""
+    identity = row.locator or row.id
+    short = identity.isascii() and identity.isdigit() and len(identity) < 30
+    number = int(identity) if short else 0
+    return row.received, number, identity

@@ -17,6 +17,8 @@ from gateway.maildrop import Login, Maildrop
 _HEADING, _WIDTH = 10, 84
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _FIELD = re.compile(rb"(From |[\x21-\x39\x3b-\x7e]+[ \t]*:)")
+# As many messages as servers like to put on a page.
+_ROUND = frozenset({10, 15, 20, 25, 30, 40, 50, 100, 200, 250, 500, 1000})
 _PAGES = {
     "none": "in one piece",
     "offset": "by offset",
@@ -136,8 +138,8 @@ def measured(profile: Profile, fetched: Sequence[Fetched]) -> Iterator[Finding]:
     if not came:
         yield doubt("there is no message to try: send one, and check again")
         return
-    yield from _exactness(profile, came)
     bare = sum(one.bare > 0 for one in came)
+    yield from _exactness(profile, came, advise=not bare)
     if bare:
         yield doubt(
             f"{counted(bare, 'message')} of {len(came)} have line ends that are LF alone: "
@@ -151,7 +153,16 @@ def measured(profile: Profile, fetched: Sequence[Fetched]) -> Iterator[Finding]:
         )
 
 
-def _exactness(profile: Profile, came: Sequence[Fetched]) -> Iterator[Finding]:
+def piece(profile: Profile, messages: int) -> Iterator[Finding]:
+    """Whether a list that shall be whole looks like a page."""
+    if profile.list.page.style == "none" and messages in _ROUND:
+        yield doubt(
+            f"the list has {messages} messages, a round number: if the mailbox has more,\n"
+            "this is a page, and [list.page] has to say how to get the others"
+        )
+
+
+def _exactness(profile: Profile, came: Sequence[Fetched], *, advise: bool) -> Iterator[Finding]:
     right = sum(one.announced == one.octets for one in came)
     text = f"the list has the right size for {right} of {counted(len(came), 'message')} fetched"
     if not profile.list.exact:
@@ -162,7 +173,7 @@ def _exactness(profile: Profile, came: Sequence[Fetched]) -> Iterator[Finding]:
         yield bad(f"{text}: set exact = false in [list]")
     elif profile.list.exact:
         yield good(text)
-    elif right == len(came):
+    elif right == len(came) and advise:
         yield good(f"{text};\nif it always has, exact = true in [list] saves reading each once")
     else:
         yield note(f"{text}:\nthey are learned by reading each message once")

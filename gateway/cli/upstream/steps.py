@@ -81,8 +81,9 @@ def _by_profile(settings: Settings, login: Login, sample: int) -> Iterator[Findi
     stls = settings.listen.cert is not None
     shown = view.View(seen.maildrop, seen.capabilities)
     yield from view.seen_by_a_client(shown, settings.pop3, stls=stls)
+    used = load_profile(settings.upstream.url.profile)
+    yield from profile.piece(used, len(seen.maildrop))
     if sample:
-        used = load_profile(settings.upstream.url.profile)
         yield from profile.measured(used, seen.fetched)
 
 
