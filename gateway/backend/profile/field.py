@@ -20,6 +20,7 @@ _UNITS = re.compile(
     r'(?:[^"\\\x00-\x1f]+|\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}'
     r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"
 )
+_NOT_PLAIN = bytes(range(32)) + b"\\"
 _LONGEST_UNIT = 12
 _LONGEST_KEY = 1 << 16
 _LONGEST_SCALAR = 1024
@@ -129,9 +130,11 @@ class Field:
         self._expect = "more" if self._stack else "end"
 
     def _in_string(self, text: str, place: int, wanted: list[str]) -> int:
-        end = _end(_UNITS, text, place)
+        end = _plain(text, place) or _end(_UNITS, text, place)
         if self._string != "skip" and end > place:
-            piece = json.loads(f'"{text[place:end]}"')
+            piece = text[place:end]
+            if "\\" in piece:
+                piece = json.loads(f'"{piece}"')
             if self._string == "key":
                 self._key += piece
             else:
@@ -178,6 +181,14 @@ class _Container:
     def step(self) -> str:
         """What a pointer calls the place that is being read."""
         return self.key if self.sign == "{" else str(self.index)
+
+
+def _plain(text: str, place: int) -> int:
+    """The end of the string or of the text, if what is before it needs no look; else 0."""
+    end = text.find('"', place)
+    end = len(text) if end < 0 else end
+    octets = text[place:end].encode()
+    return end if len(octets.translate(None, _NOT_PLAIN)) == len(octets) else 0
 
 
 def _end(pattern: re.Pattern[str], text: str, place: int) -> int:

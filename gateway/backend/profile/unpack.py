@@ -1,7 +1,7 @@
 """From the answer that has a message to the message. Knows no I/O."""
 
 import binascii
-import re
+import string
 from collections.abc import Callable, Sequence
 
 from jsonpointer import JsonPointer
@@ -10,10 +10,9 @@ from gateway.backend.http.decode import AsIs, Decoder, LineFeeds, Undecodable
 from gateway.backend.profile.field import Field
 from gateway.backend.profile.schema import Raw
 
-_URL_SAFE = str.maketrans("-_", "+/")
-_STANDARD = re.compile(r"[A-Za-z0-9+/]*=*")
-_URL_ALPHABET = re.compile(r"[A-Za-z0-9\-_]*=*")
-_LINE_ENDS = str.maketrans("", "", "\r\n")
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+_STANDARD = (string.ascii_letters + string.digits + "+/=\r\n").encode()
+_URL_SAFE = (string.ascii_letters + string.digits + "-_=\r\n").encode()
 
 
 def decoder(raw: Raw) -> Callable[[], Decoder]:
@@ -78,32 +77,43 @@ class Base64:
     """
 
     def __init__(self, encoding: str) -> None:
-        self._alphabet = _URL_ALPHABET if encoding == "base64url" else _STANDARD
-        self._held = ""
+        url = encoding == "base64url"
+        self._alphabet = _URL_SAFE if url else _STANDARD
+        self._to_standard = _TO_STANDARD if url else None
+        self._held = b""
 
     def feed(self, text: str) -> bytes:
         """The octets of all whole groups of four characters."""
-        text = self._held + text.translate(_LINE_ENDS)
+        try:
+            came = text.encode("ascii")
+        except UnicodeEncodeError:
+            raise _not_base64() from None
+        if came.translate(None, self._alphabet):
+            raise _not_base64()
+        came = self._held + came.translate(self._to_standard, b"\r\n")
         # The last group waits: after padding there must be nothing.
-        whole = max(0, (len(text) - 1) // 4 * 4)
-        self._held = text[whole:]
-        if "=" in text[:whole]:
+        whole = max(0, (len(came) - 1) // 4 * 4)
+        came, self._held = came[:whole], came[whole:]
+        if came.find(b"=") >= 0:
             raise Undecodable("there is something after the end of the base64")
-        return self._decoded(text[:whole])
+        return binascii.a2b_base64(came)
 
     def finish(self) -> bytes:
         """The octets of the last group."""
-        held, self._held = self._held + "=" * (-len(self._held) % 4), ""
-        octets = self._decoded(held)
+        held, self._held = self._held + b"=" * (-len(self._held) % 4), b""
+        try:
+            octets = binascii.a2b_base64(held, strict_mode=True)
+        except ValueError:
+            raise _breaks_off() from None
         # Bits that are left over say that there was more (RFC 4648 §3.5).
-        if binascii.b2a_base64(octets, newline=False).decode() != held.translate(_URL_SAFE):
-            raise Undecodable("the base64 breaks off")
+        if binascii.b2a_base64(octets, newline=False) != held:
+            raise _breaks_off()
         return octets
 
-    def _decoded(self, text: str) -> bytes:
-        if self._alphabet.fullmatch(text) is None:
-            raise Undecodable("the message is not in base64")
-        try:
-            return binascii.a2b_base64(text.translate(_URL_SAFE), strict_mode=True)
-        except ValueError:
-            raise Undecodable("the base64 breaks off") from None
+
+def _not_base64() -> Undecodable:
+    return Undecodable("the message is not in base64")
+
+
+def _breaks_off() -> Undecodable:
+    return Undecodable("the base64 breaks off")
