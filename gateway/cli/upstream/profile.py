@@ -4,8 +4,9 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from gateway.backend.port import Backend, Capabilities
+from gateway.backend.port import Capabilities
 from gateway.backend.profile.rules import proves_password
 from gateway.backend.profile.schema import Call, Profile
 from gateway.cli.upstream.findings import Finding, bad, counted, doubt, good, note
@@ -79,7 +80,7 @@ def without_waiting(settings: Settings) -> Settings:
     return settings.model_copy(update={"upstream": upstream})
 
 
-async def look(backend: Backend, login: Login, sample: int) -> Seen:
+async def look(backend: Any, login: Login, sample: int) -> Seen:
     """Open the maildrop, fetch some messages, and leave everything as it is."""
     session = await backend.open(login)
     try:
@@ -101,6 +102,7 @@ async def look(backend: Backend, login: Login, sample: int) -> Seen:
         return Seen(maildrop, promised, fetched)
     finally:
         await session.close()
+        await backend.close()
 
 
 def explained(settings: Settings) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """The steps of a check in their order: connect, log in, look, measure, and our own view."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
@@ -8,7 +9,7 @@ from twisted.internet import reactor
 
 from gateway.app import backend
 from gateway.backend.imap.settings import ImapSettings
-from gateway.cli.upstream import capabilities, connect, inbox, profile, view
+from gateway.cli.upstream import capabilities, connect, http, inbox, profile, view
 from gateway.cli.upstream.findings import CheckFailed, Finding, counted, doubt, good
 from gateway.cli.upstream.inbox import Inbox
 from gateway.config import Settings
@@ -23,22 +24,58 @@ def all_of_them(settings: Settings, login: Login, sample: int) -> Iterator[Findi
     Raises:
         CheckFailed: The rest is pointless.
     """
-    if settings.upstream.url.kind == "maildir":
-        yield from _own(settings, login, None)
-        return
-    if settings.upstream.url.api == "profile":
-        yield from _by_profile(settings, login, sample)
-        return
+    check = _CHECKS.get(settings.upstream.url.api, _http)
+    yield from check(settings, login, sample)
+
+
+def _http(settings: Settings, login: Login, sample: int) -> Iterator[Finding]:
+    yield from http.findings(settings, login, sample, lambda task: view.run(reactor, task))
+
+
+def _maildir(settings: Settings, login: Login, _: int) -> Iterator[Finding]:
+    yield from _own(settings, login, None)
+
+
+def _imap(settings: Settings, login: Login, sample: int) -> Iterator[Finding]:
     found: list[Inbox] = []
     yield from _independent(settings, login, sample, found)
     yield from _own(settings, login, found[0])
+
+
+def _by_profile(settings: Settings, login: Login, sample: int) -> Iterator[Finding]:
+    yield from http.connection(settings)
+    yield from profile.explained(settings)
+    warnings: list[str] = []
+
+    def sink(event: Event, context: Mapping[str, object]) -> None:
+        line = view.warned(event, context)
+        warnings.extend([line] if line else [])
+
+    driver = backend(profile.without_waiting(settings), reactor, Emitter(sink))
+    seen = view.run(reactor, lambda: profile.look(driver, login, sample))
+    yield from map(doubt, warnings)
+    yield good("the gateway's driver opened the maildrop; a POP3 client would get:")
+    stls = settings.listen.cert is not None
+    shown = view.View(seen.maildrop, seen.capabilities)
+    yield from view.seen_by_a_client(shown, settings.pop3, stls=stls)
+    used = load_profile(settings.upstream.url.profile)
+    yield from profile.piece(used, len(seen.maildrop))
+    if sample:
+        yield from profile.measured(used, seen.fetched)
+
+
+_Check = Callable[[Settings, Login, int], Iterator[Finding]]
+# By kind of upstream; all others are HTTP mailboxes of which there is no more to tell.
+_CHECKS: Mapping[str, _Check] = MappingProxyType(
+    {"imap": _imap, "maildir": _maildir, "profile": _by_profile}
+)
 
 
 def _independent(
     settings: Settings, login: Login, sample: int, found: list[Inbox]
 ) -> Iterator[Finding]:
     """By IMAPClient, which shares no code with the driver but the grammar of responses."""
-    client = connect.connect(settings.upstream.url, settings.upstream.ca)
+    client = connect.connect_imap(settings.upstream.url, settings.upstream.ca)
     try:
         yield connect.connection_found(client, settings.upstream.url)
         yield connect.log_in(client, login)
@@ -64,27 +101,6 @@ def _inbox(
         yield inbox.sizes_found(measured)
     uidplus = b"UIDPLUS" in client.capabilities()
     yield from inbox.deletion_found(there, rules, uidplus=uidplus)
-
-
-def _by_profile(settings: Settings, login: Login, sample: int) -> Iterator[Finding]:
-    yield from profile.explained(settings)
-    warnings: list[str] = []
-
-    def sink(event: Event, context: Mapping[str, object]) -> None:
-        line = view.warned(event, context)
-        warnings.extend([line] if line else [])
-
-    driver = backend(profile.without_waiting(settings), reactor, Emitter(sink))
-    seen = view.run(reactor, lambda: profile.look(driver, login, sample))
-    yield from map(doubt, warnings)
-    yield good("the gateway's driver opened the maildrop; a POP3 client would get:")
-    stls = settings.listen.cert is not None
-    shown = view.View(seen.maildrop, seen.capabilities)
-    yield from view.seen_by_a_client(shown, settings.pop3, stls=stls)
-    used = load_profile(settings.upstream.url.profile)
-    yield from profile.piece(used, len(seen.maildrop))
-    if sample:
-        yield from profile.measured(used, seen.fetched)
 
 
 def _own(settings: Settings, login: Login, there: Inbox | None) -> Iterator[Finding]:
