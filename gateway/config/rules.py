@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.backend.profile.rules import proves_password
+from gateway.backend.profile.rules import needs_service, proves_password
 from gateway.config.addresses import ListenAddress, SystemdSocket, parse_listen
 from gateway.config.problems import BadValue, ConfigError, Problem
 from gateway.config.profiles import load_profile
@@ -201,7 +201,14 @@ def _profile(settings: Settings) -> Iterator[Breach]:
         for problem in error.problems:
             yield Breach("upstream.url", *_told(problem))
         return
-    checked = proves_password(profile) or settings.upstream.http.client_password_file
+    http = settings.upstream.http
+    if needs_service(profile) and http.token_file is None and http.token_command is None:
+        yield Breach(
+            "upstream.http.token_file",
+            f"is missing: the profile {profile.name} sends a token of the settings",
+            "name a file with it (flag --upstream-token-file), or a token_command",
+        )
+    checked = proves_password(profile) or http.client_password_file
     if not checked and any(not address.is_loopback for _, address in _addresses(settings)):
         yield Breach(
             "upstream.http.client_password_file",
@@ -308,7 +315,16 @@ RULES = (
         ),
         _token_for_anybody,
     ),
-    Rule((_URL, *_LISTEN, f"{_HTTP}.client_password_file"), _profile),
+    Rule(
+        (
+            _URL,
+            *_LISTEN,
+            f"{_HTTP}.token_file",
+            f"{_HTTP}.token_command",
+            f"{_HTTP}.client_password_file",
+        ),
+        _profile,
+    ),
     Rule((f"{_HTTP}.trusted_origins", "upstream.allow_plaintext"), _trusted_origins),
     Rule((_URL,), _maildir),
     Rule(

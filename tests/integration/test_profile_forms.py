@@ -78,13 +78,14 @@ class TestMessages:
         with bench.gateway().login(user, PASSWORD) as client:
             assert client.stat() == (5, sum(map(len, LETTERS)))
             client.quit()
-        assert api.count("/messages/") == 0  # and are known from then on
+        assert api.asked_by(user) == ["/messages"]  # they are known from then on
 
     def test_sizes_that_are_right_need_not_be_learned(self, bench, api):
         gateway = bench.gateway({"list": {"exact": True}})
-        with gateway.login(fresh_user(), PASSWORD) as client:
+        user = fresh_user()
+        with gateway.login(user, PASSWORD) as client:
             assert client.stat() == (5, sum(map(len, LETTERS)))
-            assert api.count("/messages/") == 0
+            assert api.asked_by(user) == ["/messages"]
             assert read(client) == LETTERS
 
 
@@ -207,8 +208,7 @@ class TestUnchanged:
             with gateway.login(user, PASSWORD) as client:
                 assert client.stat() == (len(api.letters), sum(map(len, LETTERS[lists:])))
                 client.quit()
-            asked = [one.path for one in api.heard if one.path != "/state"]
-            assert asked == ["/messages"] * lists
+            assert api.asked_by(user) == ["/state", "/messages"][: 1 + lists]
             del api.letters[0]
             api.changes += 1
 
@@ -220,7 +220,8 @@ class TestUnchanged:
         with gateway.login(user, PASSWORD) as client:
             assert client.stat() == (5, sum(map(len, LETTERS)))
             client.quit()
-        assert api.heard[-1].headers["if-none-match"] == '"0"'
+        listed = [one for one in api.heard if one.path == "/messages"]
+        assert listed[-1].headers["if-none-match"] == '"0"'
         del api.letters[0]
         api.changes += 1
         with gateway.login(user, PASSWORD) as client:
@@ -246,7 +247,7 @@ class TestDeletion:
                 client.ok(f"DELE {number}")
             assert client.quit().startswith(b"+OK")
         assert api.ids == ["m4"]
-        assert (api.count("/delete"), api.count("/messages", "DELETE")) == (2, 0)
+        assert (api.count("/delete"), api.count("/messages/", "DELETE")) == (2, 0)
 
     def test_a_single_one(self, bench, api):
         with bench.gateway(BULK).login(fresh_user(), PASSWORD) as client:
@@ -273,7 +274,8 @@ class TestLogin:
         api.token_login = True
         user = 'q"\u00e9{user}\\'
         with bench.gateway(TOKENS).login(user, PASSWORD):
-            assert api.heard[0].json["user"] == user
+            login = next(one for one in api.heard if one.method == "POST")
+            assert login.json["user"] == user
 
     def test_a_service_token_and_a_password_of_the_gateways_own(self, bench, api, tmp_path):
         api.token_login = True
@@ -290,6 +292,17 @@ class TestLogin:
         with gateway.client() as client:
             client.ok("USER anybody")
             assert client.command("PASS wrong").startswith(b"-ERR [AUTH]")
+
+    def test_a_service_token_that_nobody_gave(self, api, tmp_path):
+        file = tmp_path / "service.toml"
+        auth = {"form": "bearer", "value": "{service}"}
+        file.write_text(tomlkit.dumps({**BASE, "auth": auth}))
+        gateway = RunningGateway(f"profile+{api.url}?profile={file}")
+        try:
+            assert gateway.launch().wait() == 2
+            assert "token_file: is missing: the profile fake sends" in gateway.log_text()
+        finally:
+            gateway.close()
 
     def test_without_any_password_only_this_machine_gets_the_mail(self, bench, api, tmp_path):
         file = tmp_path / "open.toml"

@@ -1,8 +1,8 @@
 """A mail API of no product in particular, strict in what it takes; profiles describe it."""
 
 import base64
+import itertools
 import json
-import threading
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -46,7 +46,7 @@ class FakeMailApi(FakeHttp):
 
     def __init__(self):
         super().__init__()
-        self._numbers = threading.Lock()
+        self._numbers = itertools.count(1)
         self.reset()
 
     def reset(self):
@@ -98,6 +98,10 @@ class FakeMailApi(FakeHttp):
                 raise AssertionError("everything would be deleted")
         return Reply(405)
 
+    def asked_by(self, user):
+        """The paths that this user's sessions asked for; others may still be under way."""
+        return [one.path for one in self.heard if _basic(one)[0] == user.encode()]
+
     # Who may ask.
 
     def _refusal(self, request):
@@ -107,8 +111,7 @@ class FakeMailApi(FakeHttp):
             return Reply(401, {"error": "token"})
         if self.password is None or self.token_login:
             return None
-        scheme, _, value = request.headers.get("authorization", "").partition(" ")
-        if scheme == "Basic" and base64.b64decode(value).partition(b":")[2] == self.password:
+        if _basic(request)[1] == self.password:
             return None
         return Reply(401, {"error": "password"})
 
@@ -116,7 +119,8 @@ class FakeMailApi(FakeHttp):
         if request.json["password"].encode() != self.password:
             return Reply(403, {"code": "BadPassword", "echo": request.body.decode()})
         self.logins += 1
-        token = f"secret token {self.logins}"
+        # Another each time: a session of the test before may still give back its own.
+        token = f"secret token {next(self._numbers)}"
         self.tokens.add(token)
         return Reply(body={"token": token, "account": 7})
 
@@ -168,3 +172,10 @@ class FakeMailApi(FakeHttp):
         self.letters = [letter for letter in self.letters if letter.id not in ids]
         self.changes += 1
         return Reply(body={"ok": True})
+
+
+def _basic(request):
+    """Name and password, empty without."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    name, _, password = base64.b64decode(value if scheme == "Basic" else "").partition(b":")
+    return name, password

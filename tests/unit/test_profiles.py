@@ -155,6 +155,14 @@ most = 0
         ({"login": [{"url": "/x", "take": {"user": "/id"}}]}, '"user" is taken already'),
         ({"login": [{"url": "/{a}"}, {"url": "/x", "take": {"a": "/b"}}]}, r"gives \{a\}"),
         ({"login": [{"url": "/x", "body": {"a": 1}}]}, "GET has no body"),
+        (
+            {
+                "auth": {"form": "bearer", "value": "{t}"},
+                "login": [{"url": "/x", "take": {"t": "/t"}}],
+                "raw": {"url": "/{t}/{id}"},
+            },
+            r"raw.url = .*: has \{t\} in its path, and paths get into the log",
+        ),
         ({"raw": {"headers": {"Content-Length": "1"}}}, "it is no header that can be set"),
         ({"raw": {"headers": {"X": "a\r\nb"}}}, "it cannot be in a header"),
         ({"raw": {"headers": {"X Y": "a"}}}, "it is no header that can be set"),

@@ -8,8 +8,10 @@ from gateway.backend.http.auth import Basic, TokenSource, first_line
 from gateway.backend.profile.rules import proves_password
 from gateway.backend.profile.schema import Profile
 from gateway.backend.profile.template import BadValue, Template
-from gateway.errors import BadCredentials, ConsentMissing, Failure
+from gateway.errors import BadCredentials, ConsentMissing, Failure, Unavailable
 from gateway.maildrop import Login
+
+_CLIENT = frozenset({"user", "password"})
 
 
 class ProfileAuthorization:
@@ -76,7 +78,7 @@ class ProfileAuthorization:
         """What is sent in the forms `bearer` and `header`; empty while a name is not known.
 
         Raises:
-            BadCredentials, ConsentMissing: It cannot be sent, or there is none.
+            BadCredentials, ConsentMissing, Unavailable: It cannot be sent, or there is none.
         """
         values = {**self.values, **await self.service()}
         if not self._template.names <= values.keys():
@@ -84,7 +86,9 @@ class ProfileAuthorization:
         try:
             value = self._template.header(values)
         except BadValue as error:
-            raise BadCredentials(f"the credentials cannot be sent: {error}") from None
+            detail = f"the credentials cannot be sent: {error}"
+            mine = _CLIENT & self._template.names
+            raise BadCredentials(detail) if mine else Unavailable(detail) from None
         return b"Bearer " + value if self._profile.auth.form == "bearer" else value
 
 

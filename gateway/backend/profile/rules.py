@@ -24,6 +24,7 @@ def broken(profile: "Profile") -> Iterator[Mistake]:
     yield from _unchanged(profile)
     yield from _raw(profile)
     yield from _delete(profile)
+    yield from _secrets(profile)
     yield from _names("ids.scope", Template.parse(profile.ids.scope).names, _later(profile))
 
 
@@ -164,6 +165,22 @@ def _delete(profile: "Profile") -> Iterator[Mistake]:
             )
 
 
+def _secrets(profile: "Profile") -> Iterator[Mistake]:
+    """Paths get into the log, queries do not."""
+    secret = Template.parse(profile.auth.value or "").names - _EVERYWHERE
+    urls = {"list.url": profile.list.url, "raw.url": profile.raw.url}
+    urls |= {"delete.url": profile.delete.url}
+    urls |= {f"login.{number}.url": call.url for number, call in enumerate(profile.login)}
+    for key, url in urls.items():
+        path = frozenset().union(*(one.names for one in Url.parse(url).segments))
+        for name in sorted(secret & path):
+            yield Mistake(
+                f"has {{{name}}} in its path, and paths get into the log",
+                "put it into a header or the query",
+                key,
+            )
+
+
 def _identified(key: str, url: Url, known: frozenset[str]) -> Iterator[Mistake]:
     yield from _names(key, url.names, known)
     if "id" not in url.names:
@@ -196,6 +213,11 @@ def _names(key: str, names: frozenset[str], known: frozenset[str]) -> Iterator[M
             hint = f"did you mean {{{near[0]}}}? " if near else ""
             right = f"{hint}known here: {', '.join(sorted(filter(None, known)))}"
         yield Mistake(f"nobody gives {{{name}}}", right, key)
+
+
+def needs_service(profile: "Profile") -> bool:
+    """Whether nothing can be asked without the token of the settings."""
+    return "service" in Template.parse(profile.auth.value or "").names
 
 
 def proves_password(profile: "Profile") -> bool:
