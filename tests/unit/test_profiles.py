@@ -7,7 +7,8 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config import ConfigError
+from gateway.config import ConfigError, UpstreamUrl
+from gateway.config.problems import BadValue
 from gateway.config.profiles import SHIPPED, load_profile, shipped
 from tests.unit.backend.profile.samples import tables
 
@@ -220,3 +221,37 @@ def test_any_tree_is_a_profile_or_refused_in_words(tmp_path_factory, changes):
     except ConfigError as error:
         told = str(error)
     assert all("; " in line for line in told.splitlines())
+
+
+class TestUrls:
+    @pytest.mark.parametrize(
+        "name", ["maildev", "my-own.2", "/etc/mine.toml", "/srv/my file.toml"]
+    )
+    def test_name_a_profile_or_a_file(self, name):
+        url = UpstreamUrl.parse(f"profile+https://mail.example.org/api/v1/?profile={name}")
+        assert (url.profile, url.base) == (name, "https://mail.example.org:443/api/v1/")
+        assert UpstreamUrl.parse(str(url)) == url
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "",
+            "?",
+            "?profile=",
+            "?profil=maildev",
+            "?profile=a&b=c",
+            "?profile=a#b",
+            "?x=/a.toml",
+        ],
+    )
+    def test_that_name_none_are_refused(self, query):
+        with pytest.raises(BadValue):
+            UpstreamUrl.parse(f"profile+https://mail.example.org{query}")
+
+    @given(st.text(max_size=20))
+    def test_any_name_is_one_or_refused(self, name):
+        try:
+            url = UpstreamUrl.parse(f"profile+https://h?profile=/{name}")
+        except BadValue:
+            return
+        assert UpstreamUrl.parse(str(url)) == url
