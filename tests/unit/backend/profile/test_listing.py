@@ -15,7 +15,8 @@ def test_messages_of_one_moment_are_in_the_order_of_their_numbers():
 def test_any_ids_have_one_order(pairs):
     rows = [Row(text, received=moment) for moment, text in pairs]
     first = sorted(rows, key=_age)
-    assert sorted(rows[::-1], key=_age) == first
+    rows.reverse()
+    assert sorted(rows, key=_age) == first
     assert [row.received for row in first] == sorted(row.received for row in rows)
 
 
