@@ -1,10 +1,12 @@
 """All that a profile can say, before a mail API that does it."""
 
+from hashlib import sha256
+
 import pytest
 import tomlkit
 
 from tests.support.gateway import RunningGateway, wait_until
-from tests.support.mail import crlf_form
+from tests.support.mail import big, crlf_form
 from tests.support.profile_bench import BASE, PASSWORD, QUICK, TOKENS, Bench, fresh_user
 
 LETTERS = [b"Subject: %d\r\n\r\n.\r\nbody %d\r\n" % (n, n) * (n + 1) for n in range(5)]
@@ -36,6 +38,12 @@ def read(client):
     return messages
 
 
+def stuffed(message):
+    """As it is on the wire, with an end to its last line."""
+    octets = message.replace(b"\n.", b"\n..")
+    return octets if octets.endswith(b"\r\n") else octets + b"\r\n"
+
+
 def unique_ids(client):
     return [line.split()[1] for line in client.lines("UIDL")]
 
@@ -59,6 +67,24 @@ class TestMessages:
         raw = {"encoding": "base64url", "at": "/payload/raw"}
         with bench.gateway({"raw": raw}).login(fresh_user(), PASSWORD) as client:
             assert read(client) == [api.letters[0].octets]
+
+    def test_a_large_one_is_never_held_whole(self, bench, api):
+        large = b"".join(big(40 << 20))
+        api.fill([large])
+        api.encoding = "base64"
+        raw = {"encoding": "base64", "at": "/payload/raw"}
+        options = {"settings": {"upstream": {"warm": {"seconds": 0}}}, "workers": 1}
+        gateway = bench.gateway({"raw": raw}, **options)
+        before = gateway.memory()
+        with gateway.login(fresh_user(), PASSWORD) as client:
+            assert client.stat() == (1, len(large))
+            most, digest = gateway.memory(), sha256()
+            client.ok("RETR 1")
+            for piece in client.raw_body():
+                digest.update(piece)
+                most = max(most, gateway.memory())
+        assert digest.digest() == sha256(stuffed(large)).digest()
+        assert most - before < 16 << 20
 
     def test_lf_becomes_crlf_before_it_is_counted(self, bench, api):
         api.fill([letter.replace(b"\r\n", b"\n") for letter in LETTERS])
