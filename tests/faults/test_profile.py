@@ -1,5 +1,7 @@
 """Faults of a mail API behind a profile: lists and messages."""
 
+import itertools
+
 import pytest
 
 from tests.faults.profile_scene import (
@@ -90,6 +92,19 @@ def test_pages_that_repeat_come_to_an_end(profiles, mail_api, style):
         user = fresh_user()
         assert try_login(gateway, user) == TEMP
     assert len(mail_api.asked_by(user)) <= 3
+
+
+def test_a_list_that_never_ends_is_given_up(profiles, mail_api):
+    numbers = itertools.count()
+
+    def endless(_, __):
+        rows = [{"id": f"m{next(numbers)}"} for _ in range(50)]
+        return Reply(body={"items": rows}, delay=0.02)
+
+    mail_api.spoil("/messages", endless, times=10_000)
+    table = {"url": "/messages?start={offset}", "page": {"style": "offset"}}
+    with bounded():
+        assert try_login(profiles.gateway({"list": table}), fresh_user()) == TEMP
 
 
 def test_a_page_that_moves_while_it_is_read_costs_nothing(profiles, mail_api):

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.error import TimeoutError as TookTooLong
+
 from gateway.backend.http.api import Row
 from gateway.backend.http.client import Caller
 from gateway.backend.http.response import Answer
@@ -13,7 +16,7 @@ from gateway.backend.profile.schema import Profile
 from gateway.backend.profile.template import Url, Values
 from gateway.errors import Unavailable
 
-_MOST = 5_000_000
+_MOST = 500_000
 _JSON: Mapping[str, str] = {"Accept": "application/json"}
 
 
@@ -80,10 +83,15 @@ class Lister:
         Raises:
             Unavailable: The answer is no list, or one without an end.
         """
+        listing: Any = Deferred.fromCoroutine(self._everything(etag))
+        listing.addTimeout(self._caller.settings.answer_timeout, self._caller.reactor)
         try:
-            return await self._everything(etag)
+            found: Listed | None = await listing
         except BadList as error:
             raise Unavailable(f"the upstream's list: {error}") from None
+        except TookTooLong:
+            raise Unavailable("the upstream's list takes too long (answer_timeout)") from None
+        return found
 
     async def prove(self) -> None:
         """Ask for the first page and throw it away."""
@@ -108,8 +116,13 @@ class Lister:
             place, number = place + len(items), number + 1
             if self._is_last(items, cursor, place, found.total):
                 return self._ordered(found)
-            if len(found.rows) > _MOST or not (new or self._page.style == "cursor"):
-                raise BadList("it has no end: pages repeat")
+            self._check_growing(found, new=new)
+
+    def _check_growing(self, found: Listed, *, new: bool) -> None:
+        if len(found.rows) > _MOST:
+            raise BadList(f"it has more than {_MOST} messages")
+        if not (new or self._page.style == "cursor"):
+            raise BadList("it has no end: pages repeat")
 
     async def _ask(self, counters: Mapping[str, str], etag: str) -> Answer:
         values = {**self._values, "cursor": "", **counters}

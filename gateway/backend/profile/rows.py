@@ -1,5 +1,6 @@
 """From the JSON of a list to messages, and from any answer to the values it has."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from jsonpointer import JsonPointer, JsonPointerException
 from gateway.backend.profile.schema import Profile
 
 _MISSING: Final = object()
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_ID = 4096
 _LARGEST = 1 << 50
 
@@ -133,8 +135,8 @@ def take(pointers: Mapping[str, str], answer: Any) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name, pointer in pointers.items():
         value = text_of(at(JsonPointer(pointer), answer))
-        # Dots alone would be a step in the path of a URL.
-        if not value or not value.strip("."):
+        # Dots alone would be a step in the path of a URL; a header is one line.
+        if not value or not value.strip(".") or _CONTROLS.search(value):
             raise BadList(f'there is no {name} at "{pointer}"')
         found[name] = value
     return found

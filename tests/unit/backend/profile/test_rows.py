@@ -115,9 +115,16 @@ def test_a_number_given_again_is_another_message():
 
 
 def test_values_to_take():
-    answer = {"id": 5, "t": {"token": "x"}, "empty": "", "list": [], "dots": ".."}
+    answer = {
+        "id": 5,
+        "t": {"token": "x"},
+        "empty": "",
+        "list": [],
+        "dots": "..",
+        "crlf": "a\r\nb",
+    }
     assert rows.take({"a": "/id", "b": "/t/token"}, answer) == {"a": "5", "b": "x"}
-    for pointer in ("/nothing", "/empty", "/list", "/t", "/id/x", "/dots"):
+    for pointer in ("/nothing", "/empty", "/list", "/t", "/id/x", "/dots", "/crlf"):
         with pytest.raises(BadList):
             rows.take({"a": pointer}, answer)
 
