@@ -227,8 +227,8 @@ class Ids(Section):
     also: tuple[Pointer, ...] = Field(
         default=(),
         description="In each item: what makes the unique-id besides `id`, and never changes. "
-        "Needed where a server gives a removed message's id to a new one; a list is then read again before "
-        "anything is deleted.",
+        "Needed where a server gives a removed message's id to a new one; a list is then read "
+        "again before anything is deleted.",
     )
     reserved: tuple[str, ...] = Field(
         default=(),
