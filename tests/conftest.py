@@ -12,8 +12,15 @@ from tests.support.certificates import make_certificates
 from tests.support.cyrus import Cyrus
 from tests.support.dovecot import Dovecot
 from tests.support.imap4d import Imap4d
+from tests.support.maildev import MailDev
+from tests.support.maildump import MailDump
+from tests.support.sendria import Sendria
+from tests.support.wildduck import WildDuck
 
-SERVERS = {"dovecot", "imap4d", "cyrus", "fresh_user"}
+SERVERS = {
+    *("dovecot", "imap4d", "cyrus", "fresh_user"),
+    *("maildev", "maildump", "sendria", "wildduck"),
+}
 _numbers = itertools.count(1)
 
 
@@ -53,6 +60,30 @@ def imap4d():
 @pytest.fixture(scope="session")
 def cyrus():
     with Cyrus() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def maildev():
+    with MailDev() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def maildump():
+    with MailDump() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sendria():
+    with Sendria() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def wildduck():
+    with WildDuck() as server:
         yield server
 
 

@@ -13,8 +13,10 @@ from gateway.backend.imap.driver import ImapBackend
 from gateway.backend.imap.settings import Security, Upstream
 from gateway.backend.jmap import driver as jmap
 from gateway.backend.port import Backend, ReusableBackend
+from gateway.backend.profile import driver as profile
 from gateway.backend.rest import driver as rest
-from gateway.config import Settings
+from gateway.config import ConfigError, Settings
+from gateway.config.profiles import load_profile
 from gateway.errors import Misconfigured
 from gateway.index import Index
 from gateway.telemetry import Emitter
@@ -93,6 +95,14 @@ def _imap(parts: _Parts) -> ReusableBackend:
     )
 
 
+def _profile(parts: _Parts) -> ReusableBackend:
+    url = parts.settings.upstream.url
+    try:
+        return profile.backend(parts.room(url.base), load_profile(url.profile))
+    except ConfigError as error:
+        raise Misconfigured(str(error)) from None
+
+
 def _maildir(settings: Settings, reactor: Any, emit: Emitter) -> Backend:
     directory = Path(settings.upstream.url.path)
     return MaildirBackend(directory, settings.upstream.maildir, reactor, emit)
@@ -113,6 +123,7 @@ _MAKERS: Mapping[str, Maker] = MappingProxyType(
     {
         "imap": _imap,
         "jmap": _jmap,
+        "profile": _profile,
         "rest": _rest,
     }
 )

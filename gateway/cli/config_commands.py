@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.options import settings_from, settings_options
+from gateway.config.profile_reference import profile_reference
 from gateway.config.reference import reference
 from gateway.config.show import show
 
@@ -32,6 +33,9 @@ def show_config(config: Path | None, **flags: object) -> None:
 
 
 @click.command()
-def config_reference() -> None:
+@click.option(
+    "--profiles", is_flag=True, help="The keys of profiles (docs/profiles.md) instead."
+)
+def config_reference(profiles: bool) -> None:
     """Print the page of all settings (docs/configuration.md)."""
-    click.echo(reference(), nl=False)
+    click.echo(profile_reference() if profiles else reference(), nl=False)

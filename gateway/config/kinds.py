@@ -25,6 +25,7 @@ _WORDS: Mapping[Any, str] = MappingProxyType(
         UpstreamUrl: "a URL",
     }
 )
+_PLURALS: Mapping[Any, str] = MappingProxyType({str: "strings", int: "whole numbers"})
 _TOML = (
     (bool, "true or false"),
     (int, "a whole number"),
@@ -57,10 +58,8 @@ def _words(kind: Any) -> str:
     if origin in (Union, UnionType):
         return alternatives(_words(part) for part in arguments if part is not NoneType)
     if origin in (tuple, list, frozenset):
-        return (
-            "a list of strings" if arguments[0] is str else f"a list of {_words(arguments[0])}"
-        )
-    if isinstance(kind, type) and issubclass(kind, Section):
+        return f"a list of {_PLURALS.get(arguments[0]) or _words(arguments[0])}"
+    if origin is dict or (isinstance(kind, type) and issubclass(kind, Section)):
         return "a table"
     return _WORDS.get(kind, getattr(kind, "__name__", str(kind)))
 

@@ -63,12 +63,13 @@ def _keys(table: str, section: type[Section]) -> Iterator[str]:
 
 def _facts(key: str, field: FieldInfo) -> Iterator[str]:
     yield f"- Value: {describe(field)}"
-    yield f"- Default: {_default(field)}"
+    yield f"- Default: {default_of(field)}"
     if key in FLAGS:
         yield f"- Flag: `{FLAGS[key]}`"
 
 
-def _default(field: FieldInfo) -> str:
+def default_of(field: FieldInfo) -> str:
+    """What a key is if it is not given."""
     extra = field.json_schema_extra
     if isinstance(extra, dict) and "default_text" in extra:
         return str(extra["default_text"])

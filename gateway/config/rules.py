@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.backend.profile.rules import needs_service, proves_password
 from gateway.config.addresses import ListenAddress, SystemdSocket, parse_listen
-from gateway.config.problems import BadValue
+from gateway.config.problems import BadValue, ConfigError, Problem
+from gateway.config.profiles import load_profile
 from gateway.config.tree import Settings
 from gateway.config.upstream_url import UpstreamUrl
 
@@ -179,12 +181,48 @@ def _token_for_anybody(settings: Settings) -> Iterator[Breach]:
     token = http.token_file is not None or http.token_command is not None
     if not token or not settings.upstream.url.http or http.client_password_file is not None:
         return
+    if settings.upstream.url.api == "profile":
+        return  # the profile tells what the token is for
     if any(not address.is_loopback for _, address in _addresses(settings)):
         yield Breach(
             "upstream.http.client_password_file",
             "is missing: with the token alone, everybody who connects would get the mail",
             "name a file with the password for clients, or listen on 127.0.0.1",
         )
+
+
+def _profile(settings: Settings) -> Iterator[Breach]:
+    url = settings.upstream.url
+    if url.api != "profile":
+        return
+    try:
+        profile = load_profile(url.profile)
+    except ConfigError as error:
+        for problem in error.problems:
+            yield Breach("upstream.url", *_told(problem))
+        return
+    http = settings.upstream.http
+    if needs_service(profile) and http.token_file is None and http.token_command is None:
+        yield Breach(
+            "upstream.http.token_file",
+            f"is missing: the profile {profile.name} sends a token of the settings",
+            "name a file with it (flag --upstream-token-file), or a token_command",
+        )
+    checked = proves_password(profile) or http.client_password_file
+    if not checked and any(not address.is_loopback for _, address in _addresses(settings)):
+        yield Breach(
+            "upstream.http.client_password_file",
+            f"is missing: {profile.name} sees no password, so everybody who connects would "
+            "get the mail",
+            "name a file with the password for clients, or listen on 127.0.0.1",
+        )
+
+
+def _told(problem: Problem) -> tuple[str, str]:
+    """A mistake in a profile, in the two halves of one in the settings."""
+    text = str(problem)
+    wrong = text.removesuffix(f"; {problem.right}")
+    return wrong, problem.right
 
 
 def _trusted_origins(settings: Settings) -> Iterator[Breach]:
@@ -276,6 +314,16 @@ RULES = (
             f"{_HTTP}.client_password_file",
         ),
         _token_for_anybody,
+    ),
+    Rule(
+        (
+            _URL,
+            *_LISTEN,
+            f"{_HTTP}.token_file",
+            f"{_HTTP}.token_command",
+            f"{_HTTP}.client_password_file",
+        ),
+        _profile,
     ),
     Rule((f"{_HTTP}.trusted_origins", "upstream.allow_plaintext"), _trusted_origins),
     Rule((_URL,), _maildir),

@@ -12,8 +12,8 @@ from gateway.config.tree import FLAGS
 
 Tree = dict[str, Any]
 COMMAND_LINE, SETTINGS = "command line", "settings"
-_TABLE = re.compile(r"\s*\[\[?\s*([^]\[]+?)\s*\]")
-_KEY = re.compile(r"""\s*([\w\-."' ]+?)\s*=""")
+TABLE = re.compile(r"\s*\[\[?\s*([^]\[]+?)\s*\]")
+KEY = re.compile(r"""\s*([\w\-."' ]+?)\s*=""")
 _AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)| \(at end of document\)")
 _NOT_TOML = "see the TOML text at https://toml.io, and deploy/examples for files that work"
 
@@ -83,10 +83,10 @@ class Source:
         """The line of a key, or of its table. A guess for odd notations, never a failure."""
         table, table_line = "", None
         for number, text in enumerate(self.text.splitlines(), 1):
-            if header := _TABLE.match(text):
+            if header := TABLE.match(text):
                 table = _plain(header[1])
                 table_line = number if table == key else table_line
-            elif (pair := _KEY.match(text)) and _join(table, _plain(pair[1])) == key:
+            elif (pair := KEY.match(text)) and _join(table, _plain(pair[1])) == key:
                 return number
         return table_line
 

@@ -44,6 +44,7 @@ HTTP_EXAMPLES = (
 _AUTHORITY = re.compile(r"(?:\[(?P<six>[^]]*)\]|(?P<host>[^:]*))(?::(?P<port>.*))?")
 _NAME = re.compile(r"(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?")
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PROFILE_FILE = re.compile(r"/[^\x00-\x1f\x7f#?&%]+")
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
 _UNENCODED = "!$&'()*+,;=:@/%-._~"
 
@@ -59,7 +60,7 @@ class UpstreamUrl:
         port: Its port, 0 without a host.
         path: Directory of a Maildir; path of an HTTP API, encoded, "" or with a slash before
             and none behind; tenant of `graph`; empty for IMAP.
-        profile: The name after `?profile=`.
+        profile: The name after `?profile=`, or the path of a file.
     """
 
     kind: Kind
@@ -165,8 +166,11 @@ def _api(kind: Kind, rest: str) -> UpstreamUrl:
     host, port = _server(kind, authority, kind.rpartition("+")[2])
     wants = kind.startswith("profile+")
     name = query.removeprefix("profile=") if wants and query.startswith("profile=") else ""
-    if wants and not _PROFILE.fullmatch(name):
-        raise BadValue("the profile is missing", f"write {kind}://HOST/BASE?profile=NAME")
+    if wants and not (_PROFILE.fullmatch(name) or _PROFILE_FILE.fullmatch(name)):
+        raise BadValue(
+            "the profile is missing",
+            f"write {kind}://HOST/BASE?profile=NAME, or ?profile=/PATH/TO/FILE.toml",
+        )
     if (question and not wants) or "#" in rest:
         raise BadValue("it has ? or #", f"write {kind}://HOST:PORT/PATH")
     return UpstreamUrl(kind, host, port, _path(path), name)

@@ -1,8 +1,10 @@
 import pytest
 
+from tests.faults.profile_scene import LETTERS
 from tests.faults.scene import QUICK, Scene
 from tests.support.fake_imap import FakeImap
 from tests.support.gateway import RunningGateway
+from tests.support.profile_bench import PASSWORD, Bench
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +29,21 @@ def scene(fake_imap, gateway_before_fake):
     scene = Scene(fake_imap, gateway_before_fake)
     yield scene
     scene.close()
+
+
+@pytest.fixture(scope="session")
+def profiles():
+    """Gateways before a mail API, one for each profile."""
+    with Bench() as bench:
+        yield bench
+        bench.check_logs()
+
+
+@pytest.fixture
+def mail_api(profiles):
+    """The API, in good health and with its three letters."""
+    profiles.api.reset()
+    profiles.api.password = PASSWORD.encode()
+    profiles.api.fill(LETTERS)
+    yield profiles.api
+    profiles.api.heal()

@@ -2,13 +2,17 @@
 
 import pkgutil
 import re
+import textwrap
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+import tomlkit
 
 import gateway
 from gateway.config import FLAGS
+from gateway.config.profile_reference import HEAD, profile_reference
+from gateway.config.profiles import SHIPPED, load_profile, shipped
 from gateway.config.reference import reference
 from gateway.config.tree import sections
 from gateway.pop3 import replies
@@ -74,3 +78,38 @@ def test_operations_explain_every_event():
         re.findall(r"\| `[a-z_0-9]+` \| [a-z]+ \|", text)
     )
     assert not missing
+
+
+class TestProfiles:
+    TEXT = (DOCS / "profiles.md").read_text()
+
+    def test_the_reference_is_current(self):
+        """If not: pop3-gateway config-reference --profiles, in place of the page's end."""
+        assert self.TEXT[self.TEXT.index(HEAD) :] == profile_reference()
+
+    def test_every_profile_is_told_of_and_how_far_it_was_tried(self):
+        rows = re.findall(r"^\| `([a-z0-9-]+)` \| ([^|]+?) \|", self.TEXT, re.MULTILINE)
+        told = {name: tried for name, tried in rows if name in shipped()}
+        expected = {}
+        for name in shipped():
+            profile = load_profile(name)
+            verified = f"{profile.name} {profile.verified}"
+            expected[name] = verified if profile.verified else "**unverified**"
+        assert told == expected
+
+    def test_the_example_becomes_the_profile_that_comes_with_the_gateway(self, tmp_path):
+        """The blocks of the ten minutes, put together, are Sendria's but for its password."""
+        example = self.TEXT[self.TEXT.index("## Write one") : self.TEXT.index("**6. ")]
+        first, pages = (
+            textwrap.dedent(block)
+            for block in re.findall(r"\n((?:    .*\n|\n)+)", example)
+            if "[list]" in block
+        )
+        made = tomlkit.parse(first).unwrap()
+        more = tomlkit.parse(pages).unwrap()
+        made["list"] |= more["list"]
+        made["raw"] |= {"newlines": "lf"}
+        shipped_one = tomlkit.parse((SHIPPED / "sendria.toml").read_text()).unwrap()
+        assert made["list"] == shipped_one["list"]
+        assert made["raw"] == shipped_one["raw"]
+        assert made["delete"] == shipped_one["delete"]

@@ -9,10 +9,11 @@ from twisted.internet import reactor
 
 from gateway.app import backend
 from gateway.backend.imap.settings import ImapSettings
-from gateway.cli.upstream import capabilities, connect, http, inbox, view
+from gateway.cli.upstream import capabilities, connect, http, inbox, profile, view
 from gateway.cli.upstream.findings import CheckFailed, Finding, counted, doubt, good
 from gateway.cli.upstream.inbox import Inbox
 from gateway.config import Settings
+from gateway.config.profiles import load_profile
 from gateway.maildrop import Login
 from gateway.telemetry import Emitter, Event
 
@@ -41,9 +42,33 @@ def _imap(settings: Settings, login: Login, sample: int) -> Iterator[Finding]:
     yield from _own(settings, login, found[0])
 
 
+def _by_profile(settings: Settings, login: Login, sample: int) -> Iterator[Finding]:
+    yield from http.connection(settings)
+    yield from profile.explained(settings)
+    warnings: list[str] = []
+
+    def sink(event: Event, context: Mapping[str, object]) -> None:
+        line = view.warned(event, context)
+        warnings.extend([line] if line else [])
+
+    driver = backend(profile.without_waiting(settings), reactor, Emitter(sink))
+    seen = view.run(reactor, lambda: profile.look(driver, login, sample))
+    yield from map(doubt, warnings)
+    yield good("the gateway's driver opened the maildrop; a POP3 client would get:")
+    stls = settings.listen.cert is not None
+    shown = view.View(seen.maildrop, seen.capabilities)
+    yield from view.seen_by_a_client(shown, settings.pop3, stls=stls)
+    used = load_profile(settings.upstream.url.profile)
+    yield from profile.piece(used, len(seen.maildrop))
+    if sample:
+        yield from profile.measured(used, seen.fetched)
+
+
 _Check = Callable[[Settings, Login, int], Iterator[Finding]]
-# By kind of upstream; all others are HTTP mailboxes.
-_CHECKS: Mapping[str, _Check] = MappingProxyType({"imap": _imap, "maildir": _maildir})
+# By kind of upstream; all others are HTTP mailboxes of which there is no more to tell.
+_CHECKS: Mapping[str, _Check] = MappingProxyType(
+    {"imap": _imap, "maildir": _maildir, "profile": _by_profile}
+)
 
 
 def _independent(

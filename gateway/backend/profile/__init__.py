@@ -1,0 +1,1 @@
+"""Any HTTP mailbox that a TOML file can describe; see docs/profiles.md."""
