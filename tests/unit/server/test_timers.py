@@ -50,3 +50,28 @@ def test_it_can_be_stopped_after_it_ran_out():
     clock.advance(10)
     timer.stop()
     assert ran == [10]
+
+
+def test_restarts_cost_no_call_of_their_own():
+    timer, clock, ran = timer_of_ten()
+    for _ in range(50):
+        timer.restart()
+        clock.advance(1)
+        assert len(clock.getDelayedCalls()) == 1
+    clock.advance(9)
+    assert ran == [59]
+
+
+def test_it_can_get_longer_and_shorter():
+    timer, clock, ran = timer_of_ten()
+    timer.restart()
+    clock.advance(9)
+    timer.restart_with(100)
+    clock.advance(99)
+    assert ran == []
+    timer.restart_with(3)
+    clock.advance(2)
+    assert ran == []
+    clock.advance(1)
+    assert ran == [111]
+    assert clock.getDelayedCalls() == []
