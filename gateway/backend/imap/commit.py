@@ -156,11 +156,6 @@ class Update:
         self._capabilities = connection.capabilities or frozenset()
         self._in_order = True
 
-    @property
-    def precise(self) -> bool:
-        """See `is_precise`."""
-        return is_precise(self._capabilities, self._settings.delete)
-
     async def run(self, plan: CommitPlan) -> Outcome:
         """See `gateway.backend.port.BackendSession.commit`."""
         mailbox = self._connection.mailbox

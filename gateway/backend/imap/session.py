@@ -128,11 +128,10 @@ class ImapSession:
     async def commit(self, plan: CommitPlan) -> Outcome:
         """Remove exactly the messages of the plan."""
         self._drop_prefetched()
-        update = commit.Update(self._connection, self._settings, self._emit)
-        # Of servers without UIDPLUS some tell others of marks only when a session ends, and
-        # we may have taken marks of others away for a moment.
-        self._lingers = update.precise
-        outcome = await update.run(plan)
+        # Of servers without UIDPLUS some tell others of marks only when a session ends (GNU
+        # imap4d): of ours, and of others' that we took away for a moment.
+        self._lingers = b"UIDPLUS" in (self._connection.capabilities or ())
+        outcome = await commit.Update(self._connection, self._settings, self._emit).run(plan)
         self._forget(outcome)
         return outcome
 
