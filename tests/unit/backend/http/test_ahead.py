@@ -128,16 +128,16 @@ async def test_a_message_larger_than_its_estimate_is_fetched_alone(stack, desk):
 async def test_stopping_one_that_is_under_way(stack, desk):
     shelf = many(stack, 5)
     session, maildrop = await desk(server=shelf).opened()
-    shelf.delay = 0.2
-    await read(session, maildrop.refs[0])
-    body = session.body(maildrop.refs[1])
+    refs = maildrop.refs
+    shelf.spoil(f"/raw/{refs[1]}", Reply(200, shelf.messages[refs[1]], delay=30))
+    await read(session, refs[0])
+    body = session.body(refs[1])
     sink = Sink()
     done = body.start(sink)
     body.stop()
     await done
     assert sink.chunks == []
-    shelf.heal()
-    assert await read(session, maildrop.refs[2]) == shelf.messages[maildrop.refs[2]]
+    assert await read(session, refs[2]) == shelf.messages[refs[2]]
 
 
 @pytest_twisted.ensureDeferred
