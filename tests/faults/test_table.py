@@ -74,7 +74,7 @@ ON_THE_WIRE = {
 }
 ELSEWHERE = {
     errors.Throttled: "needs a gateway with LOGIN-DELAY: test_process.py",
-    errors.ConsentMissing: "no driver says it yet: tests/unit/server/test_connection.py",
+    errors.ConsentMissing: "needs a token: test_jmap_on_the_wire.py",
 }
 
 

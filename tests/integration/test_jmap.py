@@ -17,6 +17,7 @@ from gateway.maildrop import CommitPlan, Login
 from gateway.telemetry import Emitter
 from gateway.tls import client_options
 from tests.integration.test_clients import ODD, written
+from tests.support import cyrus as cyrus_module
 from tests.support.gateway import RunningGateway
 from tests.support.mail import awkward, crlf_form
 from tests.support.readers import READERS, Account
@@ -206,6 +207,29 @@ async def test_changes_of_every_kind_are_followed(cyrus, user, monkeypatch):
     session, rest = await counted.opened(user)
     assert list(rest.refs) == list(maildrop.refs[10:])
     await counted.backend.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_forgets_what_it_removed(monkeypatch):
+    """It cannot calculate changes then, and everything is listed."""
+    immediate = cyrus_module.IMAPD.replace("expunge_mode: delayed", "expunge_mode: immediate")
+    monkeypatch.setattr(cyrus_module, "IMAPD", immediate)
+    with cyrus_module.Cyrus() as server:
+        server.add_user("kim", PASSWORD)
+        server.deliver_many("kim", [b"Subject: %d\r\n\r\ntext\r\n" % n for n in range(20)])
+        counted = Counted(server, MemoryIndex(), monkeypatch)
+        session, maildrop = await counted.opened("kim")
+        outcome = await session.commit(CommitPlan(maildrop.epoch, tuple(maildrop.refs[:5])))
+        assert len(outcome.removed) == 5
+        with server.imap("kim") as client:
+            client.select_folder("INBOX")
+            client.delete_messages(client.search("ALL")[:1])
+            client.expunge()
+        session, maildrop = await counted.opened("kim")
+        left = [await read(session, ref) for ref in maildrop.refs]
+        assert sorted(left) == shown_by_imap(server, "kim")
+        assert len(left) == 14
+        await counted.backend.close()
 
 
 @pytest_twisted.ensureDeferred
