@@ -99,6 +99,11 @@ def client_factory(options: Any, factory: Any) -> TLSMemoryBIOFactory:
     return wrapper
 
 
+def above(protocol: Any) -> Any:
+    """The protocol that a connection of `client_factory` carries."""
+    return protocol.wrappedProtocol.protocol
+
+
 class _Gathering(TLSMemoryBIOProtocol):
     """Hands on in one piece what one read has brought.
 
@@ -121,14 +126,14 @@ class _Gathering(TLSMemoryBIOProtocol):
 class _Gathered:
     """Stands between TLS and its protocol."""
 
-    __slots__ = ("_pieces", "_protocol")
+    __slots__ = ("_pieces", "protocol")
 
     def __init__(self, protocol: Any) -> None:
-        self._protocol = protocol
+        self.protocol = protocol
         self._pieces: list[bytes] = []
 
     def makeConnection(self, transport: ITransport) -> None:  # noqa: N802 - Twisted's name
-        self._protocol.makeConnection(transport)
+        self.protocol.makeConnection(transport)
 
     def dataReceived(self, data: bytes) -> None:
         self._pieces.append(data)
@@ -136,11 +141,11 @@ class _Gathered:
     def hand_on(self) -> None:
         if self._pieces:
             pieces, self._pieces = self._pieces, []
-            self._protocol.dataReceived(b"".join(pieces))
+            self.protocol.dataReceived(b"".join(pieces))
 
     def connectionLost(self, reason: Reason = connectionDone) -> None:
         self.hand_on()
-        self._protocol.connectionLost(reason)
+        self.protocol.connectionLost(reason)
 
 
 def _read(path: Path) -> bytes:

@@ -15,7 +15,7 @@ from gateway.backend.imap import snapshot
 from gateway.backend.imap.mailbox import Mailbox
 from gateway.backend.imap.responses import Count, Fetch, Status
 from gateway.errors import Unavailable
-from gateway.index import _checksum, _pack, _record
+from gateway.index.store import _check, _checksum, _pack, _record
 from gateway.telemetry import Emitter
 
 SIZES = st.integers(0, 1 << 33) | st.integers(0, 100)
@@ -207,7 +207,8 @@ class IndexModel(RuleBasedStateMachine):
         if self.row is None:
             return None
         try:
-            return _record("account", *self.row)
+            _check("account", *self.row)
+            return _record(*self.row[:3])
         except (ValueError, TypeError):
             return None
 

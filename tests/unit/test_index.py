@@ -5,7 +5,7 @@ from array import array
 
 import pytest
 
-from gateway import index as module
+from gateway.index import store as module
 from gateway.errors import Misconfigured
 from gateway.index import NoIndex, Record, SqliteIndex
 from gateway.telemetry import Emitter

@@ -5,8 +5,8 @@ from typing import Any
 
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
+from gateway.backend.budget import Budget
 from gateway.backend.imap.login import Connector
-from gateway.backend.imap.prefetch import Budget
 from gateway.backend.imap.session import ImapSession, Shared
 from gateway.backend.imap.settings import ImapSettings, Upstream
 from gateway.index import Index, NoIndex

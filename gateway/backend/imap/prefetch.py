@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 
+from gateway.backend.budget import Budget
 from gateway.backend.imap.connection import Connection
 from gateway.backend.imap.encoder import uid_sets
 from gateway.backend.imap.responses import Fetch, Status
@@ -22,28 +23,6 @@ _FAR_MESSAGES = 64
 _FAR_OCTETS = 1 << 20
 # A server may send a little more than RFC822.SIZE said; whatever is beyond is not kept.
 _SLACK = 1024
-
-
-class Budget:
-    """Octets that all sessions together may keep.
-
-    Args:
-        octets: How many.
-    """
-
-    def __init__(self, octets: int) -> None:
-        self._left = octets
-
-    def take(self, octets: int) -> bool:
-        """Take some; False if there are not so many left."""
-        if octets > self._left:
-            return False
-        self._left -= octets
-        return True
-
-    def give(self, octets: int) -> None:
-        """Give them back."""
-        self._left += octets
 
 
 class Batch:

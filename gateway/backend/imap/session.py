@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure as Reason
 
+from gateway.backend.budget import Budget
 from gateway.backend.imap import commit, snapshot
 from gateway.backend.imap.ahead import AheadBody
 from gateway.backend.imap.body import ImapBody, OctetsDiffer
 from gateway.backend.imap.connection import Connection
 from gateway.backend.imap.keepalive import Keepalive
-from gateway.backend.imap.prefetch import Budget, Prefetch
+from gateway.backend.imap.prefetch import Prefetch
 from gateway.backend.imap.responses import Status
 from gateway.backend.imap.settings import ImapSettings
 from gateway.backend.port import Body, Capabilities

@@ -14,11 +14,13 @@ from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 from gateway.errors import Misconfigured
+from gateway.index.texts import TextRecord, pack_texts, unpack_texts
 from gateway.telemetry import Emitter, Event, Level
 
+_Kind = TypeVar("_Kind")
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE mailbox (
@@ -69,6 +71,12 @@ class Index(Protocol):
     def save(self, account: str, record: Record) -> None:
         """Keep a record instead of an earlier one."""
 
+    def load_texts(self, account: str) -> TextRecord | None:
+        """The account's record if it is one of an HTTP mailbox, or None."""
+
+    def save_texts(self, account: str, record: TextRecord) -> None:
+        """Keep a record instead of an earlier one."""
+
 
 class NoIndex:
     """Knows nothing."""
@@ -77,6 +85,12 @@ class NoIndex:
         """See `Index`."""
 
     def save(self, account: str, record: Record) -> None:
+        """See `Index`."""
+
+    def load_texts(self, account: str) -> None:
+        """See `Index`."""
+
+    def save_texts(self, account: str, record: TextRecord) -> None:
         """See `Index`."""
 
 
@@ -113,6 +127,22 @@ class SqliteIndex:
 
     def load(self, account: str) -> Record | None:
         """See `Index`."""
+        return self._load(account, _record)
+
+    def save(self, account: str, record: Record) -> None:
+        """See `Index`."""
+        self._save(account, record.epoch, json.dumps(dict(record.state)), _pack(record))
+
+    def load_texts(self, account: str) -> TextRecord | None:
+        """See `Index`."""
+        return self._load(account, unpack_texts)
+
+    def save_texts(self, account: str, record: TextRecord) -> None:
+        """See `Index`."""
+        state = json.dumps(dict(record.state))
+        self._save(account, record.epoch, state, pack_texts(record))
+
+    def _load(self, account: str, unpack: Callable[[str, str, bytes], _Kind]) -> _Kind | None:
         try:
             row = self._database.execute(
                 "SELECT epoch, state, columns, checksum, used FROM mailbox WHERE account = ?",
@@ -120,23 +150,22 @@ class SqliteIndex:
             ).fetchone()
             if row is None:
                 return None
-            record = _record(account, *row[:4])
+            epoch, state, columns, checksum, used = row
+            _check(account, epoch, state, columns, checksum)
+            record = unpack(epoch, state, columns)
         except (sqlite3.Error, ValueError, TypeError) as error:
             self._unusable(error)
             return None
-        self._touch(account, row[4])
+        self._touch(account, used)
         return record
 
-    def save(self, account: str, record: Record) -> None:
-        """See `Index`."""
-        state = json.dumps(dict(record.state))
-        columns = _pack(record)
+    def _save(self, account: str, epoch: str, state: str, columns: bytes) -> None:
         values = (
             account,
-            record.epoch,
+            epoch,
             state,
             columns,
-            _checksum(account, record.epoch, state, columns),
+            _checksum(account, epoch, state, columns),
             int(self._now()),
         )
         try:
@@ -245,9 +274,12 @@ def _pack(record: Record) -> bytes:
     return b"%c%b%b" % (octets.itemsize, refs.tobytes(), octets.tobytes())
 
 
-def _record(account: str, epoch: str, state: str, columns: bytes, checksum: int) -> Record:
+def _check(account: str, epoch: str, state: str, columns: bytes, checksum: int) -> None:
     if _checksum(account, epoch, state, columns) != checksum or not columns:
         raise ValueError("damaged record")
+
+
+def _record(epoch: str, state: str, columns: bytes) -> Record:
     width = columns[0]
     count, rest = divmod(len(columns) - 1, 4 + width)
     if width not in {4, 8} or rest:
