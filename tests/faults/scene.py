@@ -31,7 +31,7 @@ QUICK = {
             "max_line": 8192,
             "max_literal": 8192,
             "max_response": 65_536,
-        }
+        },
     }
 }
 SYS_TEMP = replies.FAILURES[Unavailable].reply

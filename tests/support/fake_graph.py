@@ -37,6 +37,7 @@ class FakeGraph(CloudServer):
             batch and returns a reply instead of the real one, or None.
         most_at_once: the most requests that a mailbox had at once.
         page: how many rows a page has if the client does not say.
+        uncounted: how many items folders count beyond those that they list.
     """
 
     def __init__(self, *users):
@@ -48,6 +49,7 @@ class FakeGraph(CloudServer):
         self.refuse_in_batch = lambda *_: None
         self.most_at_once = 0
         self.page, self.most_a_page = PAGE, MOST_A_PAGE
+        self.uncounted = 0
         self._active = {}
         self._states = {}
 
@@ -182,7 +184,9 @@ class FakeGraph(CloudServer):
         self._options(request, "$select")
         name = mailbox.folder(text)
         found = {"id": mailbox.folder_id(name), "displayName": name}
-        return json_reply(200, {**found, "totalItemCount": len(mailbox.inside(name))})
+        return json_reply(
+            200, {**found, "totalItemCount": len(mailbox.inside(name)) + self.uncounted}
+        )
 
     def _row(self, mailbox, item, fields, immutable):
         values = {

@@ -49,6 +49,7 @@ class Mailbox:
     items: dict = field(default_factory=dict)
     log: list = field(default_factory=list)  # (number, "here" | "gone"), of the inbox
     next: int = 1
+    tells_moved_in: bool = True  # by delta queries
 
     def folder_id(self, name):
         return "AQMkAD" + opaque("f", self.user, name, length=94)
@@ -87,7 +88,7 @@ class Mailbox:
         item = self.items[number]
         if item.folder == "inbox" != folder:
             self.log.append((number, "gone"))
-        if item.folder != "inbox" == folder:
+        if item.folder != "inbox" == folder and self.tells_moved_in:
             self.log.append((number, "back"))
         item.folder, item.moves = folder, item.moves + 1
 
