@@ -59,7 +59,7 @@ def wire(message):
     return octets if octets.endswith(b"\r\n") else octets + b"\r\n"
 
 
-@pytest.mark.parametrize("reader", ["fetchmail", "mpop", "poplib"])
+@pytest.mark.parametrize("reader", ["fetchmail", "mpop"])
 def test_drained_byte_for_byte_and_removed(reader, graph, tmp_path):
     fill(graph, CORPUS)
     with running(graph) as gateway:
@@ -337,7 +337,7 @@ class TestWho:
         with running(graph, token="app") as gateway:
             with pytest.raises(Refused, match=r"\[SYS/PERM\]"):
                 gateway.open()
-            gateway.wait_for_log('mailbox = "name"')
+            gateway.wait_for_log("has no mailbox of its own")
 
     @pytest.mark.parametrize("name", ["../me", "a/b", "x?$select=id", "x%2f", "é@example.org"])
     def test_odd_names_stay_names(self, graph, name):

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from gateway.backend.gmail.decode import RawMessage
 from gateway.backend.gmail.faults import explained
 from gateway.backend.gmail.quota import Quota
 from gateway.backend.gmail.requests import Profile, Requests
@@ -15,7 +16,7 @@ from gateway.backend.gmail.settings import GmailSettings
 from gateway.backend.http.api import Listing, Message, Raw, Row, Traits
 from gateway.backend.http.client import Caller
 from gateway.backend.http.origin import segment
-from gateway.errors import BadCredentials, Failure, Misconfigured, Unavailable
+from gateway.errors import BadCredentials, Failure, Misconfigured
 from gateway.index import TextRecord
 from gateway.telemetry import Emitter, Event, Level
 
@@ -85,7 +86,7 @@ class GmailApi:
     def raw(self, message: Message) -> Raw:
         """See `Api`."""
         target = f"{self._requests.base}/messages/{segment(message.id)}?format=raw"
-        return Raw(target, {"Accept": "application/json"}, _decoder)
+        return Raw(target, {"Accept": "application/json"}, RawMessage)
 
     async def remove(self, messages: Sequence[Message]) -> Collection[str]:
         """See `Api`. What left the inbox since the listing is not touched."""

@@ -66,6 +66,10 @@ class Bucket:
         self._fill()
         self._left -= units
 
+    def give_back(self, units: int) -> None:
+        """They were not used after all."""
+        self._left = min(self._most, self._left + units)
+
 
 class Quota:
     """The units of all mailboxes of one upstream.
@@ -98,9 +102,14 @@ class Quota:
                 "a minute (upstream.gmail.units_per_minute)"
             )
         bucket.take(units)
-        if seconds:
-            over: Deferred[None] = deferLater(self._reactor, seconds)
+        if not seconds:
+            return
+        over: Deferred[None] = deferLater(self._reactor, seconds)
+        try:
             await over
+        except BaseException:  # nobody wants the answer any more
+            bucket.give_back(units)
+            raise
 
     def units(self, method: str, url: str) -> int:
         """What a request costs."""

@@ -24,7 +24,7 @@ class GmailSettings(Section):
     )
     units_per_minute: int = Field(
         default=6000,
-        ge=120,
+        ge=600,
         le=1_000_000,
         description="Quota units that a mailbox may cost in a minute. Google allows new "
         "projects 6,000, those that used the API before May 2026 15,000.",
@@ -32,7 +32,7 @@ class GmailSettings(Section):
     units_per_message: int = Field(
         default=20,
         ge=1,
-        le=1000,
+        le=25,
         description="Quota units of fetching a message: 20 in new projects, 5 in older ones.",
     )
     quota_wait: float = Field(

@@ -51,22 +51,25 @@ def test_no_minute_sees_more_than_allowed(clock):
 
 
 def test_waits_no_longer_than_it_may(clock):
-    settings = GmailSettings(units_per_minute=120, units_per_message=20, quota_wait=30)
+    settings = GmailSettings(units_per_minute=600, units_per_message=25, quota_wait=6)
     quota = Quota(settings, clock)
-    waiting = [spend(quota) for _ in range(4)]
-    assert [each.called for each in waiting] == [True, True, True, False]
+    waiting = [spend(quota) for _ in range(13)]
+    assert [each.called for each in waiting] == [True] * 12 + [False]
     assert isinstance(spend(quota).addErrback(lambda reason: reason.value).result, Throttled)
-    clock.advance(20)
-    assert waiting[3].called
+    clock.advance(5)
+    assert waiting[12].called
     # What was refused cost nothing.
-    clock.advance(20)
+    clock.advance(5)
     assert spend(quota).called
 
 
 def test_each_mailbox_has_its_own(clock):
-    quota = Quota(GmailSettings(units_per_minute=120, units_per_message=60), clock)
-    assert spend(quota).called
-    assert spend(quota, mailbox=b"bob").called
+    quota = Quota(GmailSettings(quota_wait=0), clock)
+    refusals = []
+    for _ in range(151):
+        spend(quota).addErrback(refusals.append)
+    assert len(refusals) == 1
+    assert spend(quota, mailbox=b"bob").result is None
     assert len(quota) == 2
 
 
@@ -76,3 +79,15 @@ def test_forgets_the_idle(clock):
         spend(quota, mailbox=b"%d" % number)
         clock.advance(60)
     assert len(quota) == 1
+
+
+def test_who_waits_no_longer_pays_nothing(clock):
+    quota = Quota(GmailSettings(units_per_minute=600), clock)
+    waiting = [spend(quota) for _ in range(20)]
+    left = [each for each in waiting if not each.called]
+    assert len(left) == 5
+    for each in left:
+        each.addErrback(lambda _: None)
+        each.cancel()
+    clock.advance(4)
+    assert spend(quota).called
