@@ -1,18 +1,54 @@
 """Which driver serves an upstream URL: with `config`, all that knows a driver by name."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from gateway import tls
 from gateway.backend.embedded.driver import MaildirBackend
+from gateway.backend.http.driver import Room, make_room
 from gateway.backend.imap.driver import ImapBackend
 from gateway.backend.imap.settings import Security, Upstream
 from gateway.backend.port import Backend, ReusableBackend
 from gateway.config import Settings
+from gateway.errors import Misconfigured
 from gateway.index import Index
 from gateway.telemetry import Emitter
 
-_SECURITY: dict[str, Security] = {"imap": "none", "imap+starttls": "starttls", "imaps": "tls"}
+_SECURITY: Mapping[str, Security] = MappingProxyType(
+    {"imap": "none", "imap+starttls": "starttls", "imaps": "tls"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a driver is made of."""
+
+    settings: Settings
+    reactor: Any
+    emit: Emitter
+    index: Index | None
+
+    def tls_options(self, host: str) -> Any:
+        """See `gateway.tls.client_options`."""
+        return tls.client_options(host, self.settings.upstream.ca)
+
+    def room(self, base: str) -> Room:
+        """What HTTP mailboxes share, for the API at this URL."""
+        return make_room(
+            str(self.settings.upstream.url),
+            base,
+            self.settings.upstream.http,
+            tls_options=self.tls_options,
+            reactor=self.reactor,
+            emit=self.emit,
+            index=self.index,
+        )
+
+
+Maker = Callable[[_Parts], ReusableBackend]
 
 
 def backend(
@@ -29,7 +65,7 @@ def backend(
 def reusable_backend(
     settings: Settings, reactor: Any, emit: Emitter, index: Index | None
 ) -> ReusableBackend | None:
-    """The driver if it is one whose connections are worth keeping.
+    """The driver if it is one whose sessions are worth keeping.
 
     Raises:
         Misconfigured: What the settings name cannot be used.
@@ -37,16 +73,28 @@ def reusable_backend(
     url = settings.upstream.url
     if url.kind == "maildir":
         return None
+    make = _MAKERS.get(url.api)
+    if make is None:
+        raise Misconfigured(f"there is no driver for {url.kind}:// in this version")
+    return make(_Parts(settings, reactor, emit, index))
+
+
+def _imap(parts: _Parts) -> ReusableBackend:
+    url, upstream = parts.settings.upstream.url, parts.settings.upstream
     return ImapBackend(
         Upstream(url.host, url.port, _SECURITY[url.kind]),
-        settings.upstream.imap,
-        lambda host: tls.client_options(host, settings.upstream.ca),
-        reactor,
-        emit,
-        index=index,
+        upstream.imap,
+        parts.tls_options,
+        parts.reactor,
+        parts.emit,
+        index=parts.index,
     )
 
 
 def _maildir(settings: Settings, reactor: Any, emit: Emitter) -> Backend:
     directory = Path(settings.upstream.url.path)
     return MaildirBackend(directory, settings.upstream.maildir, reactor, emit)
+
+
+# One row a kind of upstream; each HTTP API has `HttpBackend` around its own coroutine.
+_MAKERS: Mapping[str, Maker] = MappingProxyType({"imap": _imap})

@@ -14,6 +14,8 @@ _METAVARS: Mapping[str, str] = MappingProxyType(
     {
         "upstream.url": "URL",
         "upstream.ca": "FILE",
+        "upstream.http.token_file": "FILE",
+        "upstream.http.token_command": "COMMAND",
         "listen.plain": "HOST:PORT",
         "listen.tls": "HOST:PORT",
         "listen.cert": "FILE",
@@ -25,7 +27,12 @@ _METAVARS: Mapping[str, str] = MappingProxyType(
 )
 _LISTS = frozenset({"listen.plain", "listen.tls"})
 _SWITCHES = frozenset({"upstream.allow_plaintext"})
-UPSTREAM_FLAGS = ("upstream.ca", "upstream.allow_plaintext")
+UPSTREAM_FLAGS = (
+    "upstream.ca",
+    "upstream.allow_plaintext",
+    "upstream.http.token_file",
+    "upstream.http.token_command",
+)
 
 Command = Callable[..., Any]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from gateway.config.addresses import ListenAddress, SystemdSocket, parse_listen
 from gateway.config.problems import BadValue
 from gateway.config.tree import Settings
+from gateway.config.upstream_url import UpstreamUrl
 
 _EXAMPLE = 'plain = ["127.0.0.1:1110"]'
 
@@ -147,15 +148,62 @@ def _file(key: str, path: Path | None) -> Iterator[Breach]:
 
 def _plaintext_upstream(settings: Settings) -> Iterator[Breach]:
     url = settings.upstream.url
-    if url.kind != "imap" or url.is_loopback or settings.upstream.allow_plaintext:
+    if not url.plaintext or url.is_loopback or settings.upstream.allow_plaintext:
         return
-    host = f"[{url.host}]" if ":" in url.host else url.host
+    safe = f"{url.kind}s://{url.netloc}"
+    if url.kind == "imap":
+        safe += f", or imap+starttls://{url.netloc}"
     yield Breach(
         "upstream.url",
         "passwords and mail would go to another machine without TLS",
-        f"use imaps://{host}, or imap+starttls://{host}, or allow it by allow_plaintext = true "
+        f"use {safe}, or allow it by allow_plaintext = true "
         "in [upstream] (flag --allow-plaintext-upstream)",
     )
+
+
+def _token(settings: Settings) -> Iterator[Breach]:
+    http = settings.upstream.http
+    if http.token_file is not None and http.token_command is not None:
+        yield Breach(
+            "upstream.http.token_command",
+            "there is a token_file too",
+            "give one of the two; the token can be from one place only",
+        )
+    yield from _file("upstream.http.token_file", http.token_file)
+    yield from _file("upstream.http.client_password_file", http.client_password_file)
+
+
+def _token_for_anybody(settings: Settings) -> Iterator[Breach]:
+    """A token opens the mailbox whatever password a client gives."""
+    http = settings.upstream.http
+    token = http.token_file is not None or http.token_command is not None
+    if not token or not settings.upstream.url.http or http.client_password_file is not None:
+        return
+    if any(not address.is_loopback for _, address in _addresses(settings)):
+        yield Breach(
+            "upstream.http.client_password_file",
+            "is missing: with the token alone, everybody who connects would get the mail",
+            "name a file with the password for clients, or listen on 127.0.0.1",
+        )
+
+
+def _trusted_origins(settings: Settings) -> Iterator[Breach]:
+    key = "upstream.http.trusted_origins"
+    for text in settings.upstream.http.trusted_origins:
+        scheme, _, place = text.partition("://")
+        try:
+            url = UpstreamUrl.parse(f"rest+{text}")
+        except BadValue as error:
+            yield Breach(
+                key, f'"{text}": {error.wrong}', "write https://HOST or https://HOST:PORT"
+            )
+            continue
+        if scheme not in {"https", "http"} or url.path or not place:
+            yield Breach(
+                key, f'"{text}" is no origin', "write https://HOST or https://HOST:PORT"
+            )
+        elif not (scheme == "https" or url.is_loopback or settings.upstream.allow_plaintext):
+            yield Breach(key, f'"{text}" has no TLS', f"write https://{url.netloc}")
 
 
 def _maildir(settings: Settings) -> Iterator[Breach]:
@@ -204,6 +252,7 @@ def _state_directory(settings: Settings) -> Iterator[Breach]:
             yield Breach("state.dir", "this user may not write there", "change its owner")
 
 
+_HTTP = "upstream.http"
 _URL, _LISTEN = "upstream.url", ("listen.plain", "listen.tls")
 _PAIR = ("listen.cert", "listen.key")
 RULES = (
@@ -214,6 +263,21 @@ RULES = (
     Rule(_PAIR, _certificate_files),
     Rule(("upstream.ca",), _upstream_ca),
     Rule((_URL, "upstream.allow_plaintext"), _plaintext_upstream),
+    Rule(
+        (f"{_HTTP}.token_file", f"{_HTTP}.token_command", f"{_HTTP}.client_password_file"),
+        _token,
+    ),
+    Rule(
+        (
+            _URL,
+            *_LISTEN,
+            f"{_HTTP}.token_file",
+            f"{_HTTP}.token_command",
+            f"{_HTTP}.client_password_file",
+        ),
+        _token_for_anybody,
+    ),
+    Rule((f"{_HTTP}.trusted_origins", "upstream.allow_plaintext"), _trusted_origins),
     Rule((_URL,), _maildir),
     Rule(
         (

@@ -10,10 +10,11 @@ import platformdirs
 from pydantic import Field, PlainSerializer, PlainValidator
 
 from gateway.backend.embedded.settings import MaildirSettings
+from gateway.backend.http.settings import HttpSettings
 from gateway.backend.imap.settings import ImapSettings
 from gateway.backend.warm import WarmSettings
 from gateway.config.problems import BadValue
-from gateway.config.upstream_url import EXAMPLES, UpstreamUrl
+from gateway.config.upstream_url import EXAMPLES, HTTP_EXAMPLES, UpstreamUrl
 from gateway.pop3.settings import Pop3Settings
 from gateway.server.settings import LimitSettings, ListenSettings
 from gateway.settings import Section
@@ -24,6 +25,8 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "upstream.url": "--upstream",
         "upstream.ca": "--upstream-ca",
         "upstream.allow_plaintext": "--allow-plaintext-upstream",
+        "upstream.http.token_file": "--upstream-token-file",
+        "upstream.http.token_command": "--upstream-token-command",
         "listen.plain": "--listen",
         "listen.tls": "--listen-tls",
         "listen.cert": "--cert",
@@ -53,7 +56,8 @@ class UpstreamSettings(Section):
     """Where the mail is."""
 
     url: Annotated[UpstreamUrl, PlainValidator(_upstream), PlainSerializer(str)] = Field(
-        description=f"The upstream: {EXAMPLES}. `imap://` has no TLS and is for loopback."
+        description=f"The upstream: {EXAMPLES}; by HTTP: {HTTP_EXAMPLES}. `imap://`, and "
+        "`+http` instead of `+https`, have no TLS and are for loopback."
     )
     ca: Path | None = Field(
         default=None,
@@ -62,14 +66,17 @@ class UpstreamSettings(Section):
     )
     allow_plaintext: bool = Field(
         default=False,
-        description="Whether `imap://` may go to another machine, with passwords and mail "
-        "readable on the way.",
+        description="Whether `imap://` and `+http://` may go to another machine, with "
+        "passwords and mail readable on the way.",
     )
     warm: WarmSettings = Field(
-        default_factory=WarmSettings, description="IMAP connections kept after QUIT."
+        default_factory=WarmSettings, description="Upstream sessions kept after QUIT."
     )
     imap: ImapSettings = Field(
         default_factory=ImapSettings, description="How the IMAP upstream is used."
+    )
+    http: HttpSettings = Field(
+        default_factory=HttpSettings, description="How HTTP upstreams are used."
     )
     maildir: MaildirSettings = Field(
         default_factory=MaildirSettings, description="How the Maildir upstream is used."

@@ -58,3 +58,30 @@ class ImapUniqueIds(Sequence[bytes]):
             prefix = b"%d." % self._uidvalidity
             return [b"%b%d" % (prefix, uid) for uid in self._uids[index]]
         return from_imap(self._uidvalidity, self._uids[index])
+
+
+class OpaqueUniqueIds(Sequence[bytes]):
+    """The unique-ids of a mailbox whose ids are texts, made when asked for.
+
+    Args:
+        ids: All different.
+        prefix: Put before each with a dot; empty for none.
+    """
+
+    __slots__ = ("_ids", "_prefix")
+
+    def __init__(self, ids: Sequence[str], prefix: str = "") -> None:
+        self._ids = ids
+        self._prefix = f"{prefix}." if prefix else ""
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if isinstance(index, slice):
+            return [from_opaque(self._prefix + each) for each in self._ids[index]]
+        return from_opaque(self._prefix + self._ids[index])

@@ -5,9 +5,9 @@ from array import array
 
 import pytest
 
-from gateway.index import store as module
 from gateway.errors import Misconfigured
 from gateway.index import NoIndex, Record, SqliteIndex
+from gateway.index import store as module
 from gateway.telemetry import Emitter
 
 WIDE = 5_000_000_000

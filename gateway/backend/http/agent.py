@@ -1,10 +1,10 @@
 """Connections to an HTTP upstream: a pool of them, TLS with a verified name, proxies."""
 
+import urllib.request
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
@@ -17,7 +17,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure as Reason
 from twisted.web._newclient import HTTP11ClientProtocol
 from twisted.web.client import Agent, HTTPConnectionPool, ProxyAgent
-from twisted.web.iweb import IAgent, IAgentEndpointFactory
+from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from gateway import tls
@@ -25,6 +25,7 @@ from gateway.backend.http.origin import Origin
 from gateway.backend.http.settings import HttpSettings
 from gateway.errors import Misconfigured, Unavailable
 
+_environment: Any = urllib.request
 TlsOptions = Callable[[str], IOpenSSLClientConnectionCreator]
 # Far above what servers send; Twisted itself bounds a line and not their number.
 _LARGEST_HEADER = 1 << 18
@@ -32,7 +33,7 @@ _LARGEST_HEADER = 1 << 18
 
 def make_agent(
     origin: Origin, settings: HttpSettings, tls_options: TlsOptions, reactor: Any
-) -> tuple[IAgent, HTTPConnectionPool]:
+) -> tuple[Any, Any]:
     """What sends requests, and its connections.
 
     Args:
@@ -44,15 +45,18 @@ def make_agent(
     Raises:
         Misconfigured: The environment names a proxy that cannot be used.
     """
-    pool: Any = HTTPConnectionPool(reactor)
+    make_pool: Any = HTTPConnectionPool
+    pool = make_pool(reactor)
     pool.maxPersistentPerHost = settings.connections
     pool._factory = _Factory  # noqa: SLF001 - Twisted has no public way to choose the protocol
     proxy = proxy_for(origin)
     if proxy is not None:
         endpoint = _plain(reactor, proxy, settings.connect_timeout)
-        return ProxyAgent(endpoint, reactor, pool), pool
+        through: Any = ProxyAgent
+        return through(endpoint, reactor, pool), pool
     endpoints = _Endpoints(tls_options, settings.connect_timeout, reactor)
-    return Agent.usingEndpointFactory(reactor, endpoints, pool), pool
+    make: Any = Agent.usingEndpointFactory
+    return make(reactor, endpoints, pool), pool
 
 
 def proxy_for(origin: Origin, environment: Mapping[str, str] | None = None) -> Origin | None:
@@ -65,11 +69,14 @@ def proxy_for(origin: Origin, environment: Mapping[str, str] | None = None) -> O
             has nothing; going round a proxy that somebody asked for would be worse.
     """
     proxies: dict[str, Any] = (
-        getproxies_environment() if environment is None else dict(environment)
+        _environment.getproxies_environment() if environment is None else dict(environment)
     )
     url = proxies.get(origin.scheme)
-    bypass: Any = proxy_bypass_environment
-    if not url or _is_loopback(origin.host) or bypass(f"{origin.host}:{origin.port}", proxies):
+    if (
+        not url
+        or _is_loopback(origin.host)
+        or _environment.proxy_bypass_environment(f"{origin.host}:{origin.port}", proxies)
+    ):
         return None
     if origin.scheme == "https":
         raise Misconfigured(
@@ -112,15 +119,15 @@ class _Endpoints:
         self._reactor = reactor
         self._made: dict[str, Any] = {}
 
-    def endpointForURI(self, uri: Any) -> IStreamClientEndpoint:  # noqa: N802 - Twisted's name
+    def endpointForURI(self, uri: Any) -> Any:  # noqa: N802 - Twisted's name
         """See `IAgentEndpointFactory`."""
         origin = Origin.of(urlsplit(uri.toBytes().decode("ascii")).geturl())
-        plain: IStreamClientEndpoint = _plain(self._reactor, origin, self._timeout)
+        plain = _plain(self._reactor, origin, self._timeout)
         if origin.scheme == "http":
             return plain
         if origin.host not in self._made:
             self._made[origin.host] = self._tls_options(origin.host)
-        endpoint: IStreamClientEndpoint = _TlsEndpoint(plain, self._made[origin.host])
+        endpoint: Any = _TlsEndpoint(plain, self._made[origin.host])
         return endpoint
 
 
@@ -128,7 +135,7 @@ class _Endpoints:
 class _TlsEndpoint:
     """TLS of our kind on another endpoint: large answers come in large pieces."""
 
-    def __init__(self, endpoint: IStreamClientEndpoint, options: Any) -> None:
+    def __init__(self, endpoint: Any, options: Any) -> None:
         self._endpoint = endpoint
         self._options = options
 
@@ -153,6 +160,7 @@ class _Guarded(HTTP11ClientProtocol):
         return answered.addBoth(self._past_header)
 
     def dataReceived(self, data: bytes) -> None:
+        """See Twisted's."""
         if self._heading:
             self._room -= len(data)
         base: Any = super()
@@ -160,7 +168,8 @@ class _Guarded(HTTP11ClientProtocol):
         if self._heading and self._room < 0:
             self._heading = False
             give_up: Any = self._giveUp
-            give_up(Reason(Unavailable("the header of the upstream's answer is too large")))
+            reason: Any = Reason
+            give_up(reason(Unavailable("the header of the upstream's answer is too large")))
 
     def _past_header(self, result: Any) -> Any:
         self._heading = False

@@ -28,7 +28,9 @@ class Traits:
         order: "received": by (`Row.received`, `Row.id`), wherever new mail comes. "listed":
             as listed; what a list of changes brings goes to the end.
         remove_at_once: How many messages `remove` may be given in one call.
-        concurrency: How many messages may be read at once; None for the setting alone.
+        concurrency: How many requests a session may have under way at once; None for the
+            setting alone. A driver that needs it before its first `list` ends sets
+            `Caller.slots.limit` itself.
         prefix: Put before ids, with a dot, to make unique-ids: where ids mean something
             only within a generation or a folder. Empty where they are unique by themselves.
         stable_ids: Unique-ids are the same tomorrow.
@@ -50,7 +52,7 @@ class Row:
     Attributes:
         id: As the upstream names it; any text.
         octets: As the upstream tells; None if it does not. Exact or not: see `Traits`.
-        received: Any number that grows with age's opposite, e.g. seconds since the epoch.
+        received: A number that is larger for later mail, e.g. seconds since the epoch.
         locator: Whatever else `raw` and `remove` need to find it (a blob's id, a URL).
     """
 

@@ -187,17 +187,18 @@ class TokenCommand:
 
     async def _run(self) -> bytes:
         self._waiting = []
-        run = _Run(self._arguments, self._timeout, self._reactor)
+        result: Any = ConsentMissing("token_command was given up")
         try:
-            self._token = token = _clean(await run.output, "token_command")
+            output = await _Run(self._arguments, self._timeout, self._reactor).output
+            self._token = result = _clean(output, "token_command")
         except Failure as failure:
+            result = type(failure)(failure.detail)
+            raise
+        finally:
             waiting, self._waiting = self._waiting, None
             for each in waiting:
-                each.errback(type(failure)(failure.detail))
-            raise
-        waiting, self._waiting = self._waiting, None
-        for each in waiting:
-            each.callback(token)
+                each.errback(result) if isinstance(result, Failure) else each.callback(result)
+        token: bytes = result
         return token
 
 

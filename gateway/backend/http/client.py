@@ -59,6 +59,8 @@ class Client:
         self.settings = settings
         self.reactor = reactor
         origin = Origin.of(base)
+        self._agent: Any
+        self._pool: Any
         self._agent, self._pool = make_agent(origin, settings, tls_options, reactor)
         if origin.scheme == "https":
             tls_options(origin.host)  # a bad authority file shows when the program starts
@@ -78,7 +80,7 @@ class Client:
         asked.addTimeout(self.settings.response_timeout, self.reactor)
         try:
             response = await asked
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - Twisted raises many kinds
             if faults.never_received(error):
                 raise NeverReceived(faults.of_error(error).detail) from None
             raise faults.of_error(error) from None

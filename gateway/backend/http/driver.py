@@ -42,6 +42,7 @@ def make_room(
     name: str,
     base: str,
     settings: HttpSettings,
+    *,
     tls_options: TlsOptions,
     reactor: Any,
     emit: Emitter,

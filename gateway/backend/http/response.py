@@ -119,6 +119,7 @@ class Response:
         self._taken = True
         stream.done.addBoth(self._end)
         self._response.deliverBody(stream)
+        stream.delivering()
         return stream
 
     def discard(self) -> None:
@@ -162,7 +163,7 @@ class Response:
         )
         try:
             await done
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - Twisted raises many kinds
             raise faults.of_error(error) from None
         finally:
             if late.active():

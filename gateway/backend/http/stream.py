@@ -5,7 +5,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
-from twisted.python.failure import Failure as Reason
 from twisted.web.client import ResponseDone
 
 from gateway.errors import Unavailable
@@ -39,19 +38,26 @@ class Stream(Protocol):
         self._aborted = False
 
     def connectionMade(self) -> None:
-        self._timer = self._reactor.callLater(self._idle_timeout, self._look)
+        """The body begins."""
+        if not self._paused:
+            self._timer = self._reactor.callLater(self._idle_timeout, self._look)
+
+    def delivering(self) -> None:
+        """The body comes from now on; Twisted has resumed the transport whatever was told."""
         if self._paused:
             self._transport("pauseProducing")
         if self._aborted:
             self._hang_up()
 
     def dataReceived(self, data: bytes) -> None:
+        """The next octets."""
         self._quiet = False
         self.received += len(data)
         if not self._aborted:
             self._write(data)
 
-    def connectionLost(self, reason: Reason = None) -> None:  # type: ignore[assignment]
+    def connectionLost(self, reason: Any = None) -> None:
+        """The body ends, one way or the other."""
         self._stop_timer()
         if self.done.called:
             return

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.maildrop.uidl import ImapUniqueIds, from_imap, from_opaque, is_valid
+from gateway.maildrop.uidl import (
+    ImapUniqueIds,
+    OpaqueUniqueIds,
+    from_imap,
+    from_opaque,
+    is_valid,
+)
 
 MAX = 2**32 - 1
 # Hypothesis leaves lone surrogates out of text by default; JSON does not.
@@ -92,3 +98,16 @@ def test_imap_sequence_gives_what_from_imap_gives():
     assert ids[10:] == []
     with pytest.raises(IndexError):
         ids[4]
+
+
+def test_opaque_unique_ids_are_made_when_asked_for():
+    ids = OpaqueUniqueIds(["a", "ä", "b"])
+    assert len(ids) == 3
+    assert list(ids) == [from_opaque("a"), from_opaque("ä"), from_opaque("b")]
+    assert ids[1:] == [from_opaque("ä"), from_opaque("b")]
+    assert ids[-1] == b"b"
+
+
+def test_a_prefix_tells_generations_apart():
+    assert list(OpaqueUniqueIds(["7"], "g1")) == [b"g1.7"]
+    assert list(OpaqueUniqueIds(["x" * 70], "g1")) != list(OpaqueUniqueIds(["x" * 70], "g2"))
