@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from gateway import tls
 from gateway.backend.embedded.driver import MaildirBackend
-from gateway.backend.http.driver import Room, make_room
+from gateway.backend.gmail.api import connect as connect_gmail
+from gateway.backend.gmail.quota import Quota
+from gateway.backend.graph.api import connect as connect_graph
+from gateway.backend.http.driver import HttpBackend, Room, make_room
 from gateway.backend.imap.driver import ImapBackend
 from gateway.backend.imap.settings import Security, Upstream
 from gateway.backend.port import Backend, ReusableBackend
@@ -91,10 +95,27 @@ def _imap(parts: _Parts) -> ReusableBackend:
     )
 
 
+def _graph(parts: _Parts) -> ReusableBackend:
+    url, settings = parts.settings.upstream.url, parts.settings.upstream.graph
+    room = parts.room(url.origin if url.host else "https://graph.microsoft.com")
+    return HttpBackend(room, partial(connect_graph, settings=settings, emit=room.emit))
+
+
+def _gmail(parts: _Parts) -> ReusableBackend:
+    url, settings = parts.settings.upstream.url, parts.settings.upstream.gmail
+    room = parts.room(url.origin if url.host else "https://gmail.googleapis.com")
+    quota = Quota(settings, parts.reactor)
+    return HttpBackend(
+        room, partial(connect_gmail, settings=settings, quota=quota, emit=room.emit)
+    )
+
+
 def _maildir(settings: Settings, reactor: Any, emit: Emitter) -> Backend:
     directory = Path(settings.upstream.url.path)
     return MaildirBackend(directory, settings.upstream.maildir, reactor, emit)
 
 
 # One row a kind of upstream; each HTTP API has `HttpBackend` around its own coroutine.
-_MAKERS: Mapping[str, Maker] = MappingProxyType({"imap": _imap})
+_MAKERS: Mapping[str, Maker] = MappingProxyType(
+    {"imap": _imap, "graph": _graph, "gmail": _gmail}
+)

@@ -121,7 +121,7 @@ class HttpBody:
         elif self._begun:
             self._done.errback(BodyBroken(cause.detail))
         else:
-            kept = isinstance(cause, _OF_BODIES)
+            kept = type(cause) in _OF_BODIES
             self._done.errback(cause if kept else Unavailable(cause.detail))
 
     # How it runs.

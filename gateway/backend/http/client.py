@@ -6,7 +6,7 @@ upstream asks for it, and turns every fault into one of the closed set.
 """
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -106,6 +106,9 @@ class Caller:
     Attributes:
         slots: Requests that may be under way; a driver may lower `slots.limit`.
         login: The login, for APIs that have the name in their URLs.
+        pace: Called before each request with its method and URL; may wait, or fail.
+        explain: Called with a refusal's status and the beginning of its body; the failure
+            that it is, or None if the status says all. Throttled is waited for as 429 is.
     """
 
     def __init__(self, client: Client, authorization: Authorization, login: Login) -> None:
@@ -113,6 +116,8 @@ class Caller:
         self.slots = Slots(client.settings.concurrency)
         self.settings = client.settings
         self.reactor = client.reactor
+        self.pace: Callable[[str, str], Awaitable[None]] | None = None
+        self.explain: Callable[[int, bytes], Failure | None] | None = None
         self._client = client
         self._authorization = authorization
 
@@ -168,7 +173,10 @@ class Caller:
             BadCredentials, ConsentMissing, Throttled, Unavailable, Misconfigured: Unavailable
                 also for an answer that is too large, broken off or silent for too long.
         """
-        response = await self.request(method, target, **how)
+        try:
+            response = await self.request(method, target, **how)
+        except NeverReceived as failure:
+            raise Unavailable(failure.detail) from None  # the closed set has no kinds of kinds
         return await response.read()
 
     async def json(self, method: str, target: str, *, send: Any = None, **how: Any) -> Any:
@@ -209,12 +217,19 @@ class _Sending:
     async def until_answered(self, expect: Container[int], *, repeatable: bool) -> Response:
         """See `Caller.request`."""
         while True:
+            if self._caller.pace is not None:
+                await self._caller.pace(self._method, self._url)
             value = await self._authorization.value(self._caller.login)
             response = await self._send(value, repeatable=repeatable)
             if response.status in expect:
                 return response.checked()
-            if not await self._again(response, value):
-                raise await self._failure(response, value)
+            if await self._again(response, value):
+                continue
+            told = await response.told()
+            explain = self._caller.explain
+            failure = explain and explain(response.status, told)
+            if not (isinstance(failure, Throttled) and await self._wait(response, busy=True)):
+                raise failure or self._failure(response, value, told)
 
     async def _send(self, value: bytes, *, repeatable: bool) -> Response:
         headers = {**self._headers, "Authorization": value.decode("ascii")}
@@ -230,7 +245,7 @@ class _Sending:
         if response.status in _REDIRECTS:
             return self._redirected(response)
         if response.status in _BUSY:
-            return await self._wait(response)
+            return await self._wait(response, busy=response.status == 429)
         if response.status == 401 and not self._renewed:
             self._renewed = True
             if await self._authorization.refused(value):
@@ -252,11 +267,11 @@ class _Sending:
         response.discard()
         return True
 
-    async def _wait(self, response: Response) -> bool:
-        """Wait as long as the upstream says, if that is not too long."""
+    async def _wait(self, response: Response, *, busy: bool) -> bool:
+        """Wait as long as the upstream says, or as is usual, if that is not too long."""
         seconds = retry_after(response)
         if seconds is None:
-            seconds = _DEFAULT_WAIT if response.status == 429 else -1.0
+            seconds = _DEFAULT_WAIT * 2**self._waits if busy else -1.0
         longest = self._client.settings.retry_after - self._waited
         if not 0 <= seconds <= longest or self._waits == _MOST_WAITS:
             return False
@@ -268,9 +283,8 @@ class _Sending:
         await pause
         return True
 
-    async def _failure(self, response: Response, value: bytes) -> Failure:
+    def _failure(self, response: Response, value: bytes, told: bytes) -> Failure:
         """What the upstream said goes to the log, the credentials do not."""
-        told = await response.told()
         for secret in (value.split()[-1], self._caller.login.password.get_secret_value()):
             told = told.replace(secret, b"***") if secret else told
         said = printable(b" ".join(told.split()))
