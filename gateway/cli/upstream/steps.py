@@ -1,6 +1,6 @@
 """The steps of a check in their order: connect, log in, look, measure, and our own view."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
@@ -8,7 +8,7 @@ from twisted.internet import reactor
 
 from gateway.app import backend
 from gateway.backend.imap.settings import ImapSettings
-from gateway.cli.upstream import capabilities, connect, inbox, view
+from gateway.cli.upstream import capabilities, connect, http, inbox, view
 from gateway.cli.upstream.findings import CheckFailed, Finding, counted, doubt, good
 from gateway.cli.upstream.inbox import Inbox
 from gateway.config import Settings
@@ -24,6 +24,9 @@ def all_of_them(settings: Settings, login: Login, sample: int) -> Iterator[Findi
     """
     if settings.upstream.url.kind == "maildir":
         yield from _own(settings, login, None)
+        return
+    if settings.upstream.url.http:
+        yield from _by_http(settings, login, sample)
         return
     found: list[Inbox] = []
     yield from _independent(settings, login, sample, found)
@@ -62,16 +65,32 @@ def _inbox(
     yield from inbox.deletion_found(there, rules, uidplus=uidplus)
 
 
-def _own(settings: Settings, login: Login, there: Inbox | None) -> Iterator[Finding]:
+def _by_http(settings: Settings, login: Login, sample: int) -> Iterator[Finding]:
+    yield from http.explained(settings)
+    quick = http.without_waiting(settings)
     warnings: list[str] = []
+    driver = backend(quick, reactor, Emitter(_into(warnings)))
+    seen = view.run(reactor, lambda: http.look(driver, login, sample))
+    yield from map(doubt, warnings)
+    yield good("the gateway's driver opened the maildrop; a POP3 client would get:")
+    stls = settings.listen.cert is not None
+    found = view.View(seen.maildrop, seen.capabilities)
+    yield from view.seen_by_a_client(found, settings.pop3, stls=stls)
+    yield from http.measured(seen, exact=seen.capabilities.exact_octets)
 
+
+def _into(warnings: list[str]) -> Callable[[Event, Mapping[str, object]], None]:
     def sink(event: Event, context: Mapping[str, object]) -> None:
         line = view.warned(event, context)
         warnings.extend([line] if line else [])
 
-    seen = view.run(
-        reactor, lambda: view.look(backend(settings, reactor, Emitter(sink)), login)
-    )
+    return sink
+
+
+def _own(settings: Settings, login: Login, there: Inbox | None) -> Iterator[Finding]:
+    warnings: list[str] = []
+    driver = backend(settings, reactor, Emitter(_into(warnings)))
+    seen = view.run(reactor, lambda: view.look(driver, login))
     yield from map(doubt, warnings)
     yield good("the gateway's driver opened the maildrop; a POP3 client would get:")
     stls = settings.listen.cert is not None
