@@ -15,6 +15,7 @@ from gateway.backend.graph.api import connect as connect_graph
 from gateway.backend.http.driver import HttpBackend, Room, make_room
 from gateway.backend.imap.driver import ImapBackend
 from gateway.backend.imap.settings import Security, Upstream
+from gateway.backend.jmap import driver as jmap
 from gateway.backend.port import Backend, ReusableBackend
 from gateway.config import Settings
 from gateway.errors import Misconfigured
@@ -115,7 +116,12 @@ def _maildir(settings: Settings, reactor: Any, emit: Emitter) -> Backend:
     return MaildirBackend(directory, settings.upstream.maildir, reactor, emit)
 
 
+def _jmap(parts: _Parts) -> ReusableBackend:
+    url = parts.settings.upstream.url
+    return jmap.backend(parts.room(f"{url.origin}/"), url.path, parts.settings.upstream.jmap)
+
+
 # One row a kind of upstream; each HTTP API has `HttpBackend` around its own coroutine.
 _MAKERS: Mapping[str, Maker] = MappingProxyType(
-    {"imap": _imap, "graph": _graph, "gmail": _gmail}
+    {"imap": _imap, "jmap": _jmap, "graph": _graph, "gmail": _gmail}
 )

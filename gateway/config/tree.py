@@ -14,6 +14,7 @@ from gateway.backend.gmail.settings import GmailSettings
 from gateway.backend.graph.settings import GraphSettings
 from gateway.backend.http.settings import HttpSettings
 from gateway.backend.imap.settings import ImapSettings
+from gateway.backend.jmap.settings import JmapSettings
 from gateway.backend.warm import WarmSettings
 from gateway.config.problems import BadValue
 from gateway.config.upstream_url import EXAMPLES, HTTP_EXAMPLES, UpstreamUrl
@@ -79,6 +80,9 @@ class UpstreamSettings(Section):
     )
     http: HttpSettings = Field(
         default_factory=HttpSettings, description="How HTTP upstreams are used."
+    )
+    jmap: JmapSettings = Field(
+        default_factory=JmapSettings, description="How the JMAP upstream is used."
     )
     graph: GraphSettings = Field(
         default_factory=GraphSettings, description="How Microsoft Graph is used."

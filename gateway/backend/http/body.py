@@ -121,8 +121,9 @@ class HttpBody:
         elif self._begun:
             self._done.errback(BodyBroken(cause.detail))
         else:
-            kept = type(cause) in _OF_BODIES
-            self._done.errback(cause if kept else Unavailable(cause.detail))
+            failure = faults.plain(cause)
+            kept = isinstance(failure, _OF_BODIES)
+            self._done.errback(failure if kept else Unavailable(failure.detail))
 
     # How it runs.
 

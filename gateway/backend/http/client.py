@@ -173,10 +173,7 @@ class Caller:
             BadCredentials, ConsentMissing, Throttled, Unavailable, Misconfigured: Unavailable
                 also for an answer that is too large, broken off or silent for too long.
         """
-        try:
-            response = await self.request(method, target, **how)
-        except NeverReceived as failure:
-            raise Unavailable(failure.detail) from None  # the closed set has no kinds of kinds
+        response = await self.request(method, target, **how)
         return await response.read()
 
     async def json(self, method: str, target: str, *, send: Any = None, **how: Any) -> Any:

@@ -9,6 +9,7 @@ from gateway.backend.http.agent import TlsOptions
 from gateway.backend.http.api import Api
 from gateway.backend.http.auth import Authorization, authorization
 from gateway.backend.http.client import Caller, Client
+from gateway.backend.http.faults import of_the_closed_set
 from gateway.backend.http.mailbox import HttpSession
 from gateway.backend.http.settings import HttpSettings
 from gateway.index import Index, NoIndex
@@ -92,7 +93,7 @@ class HttpBackend:
         room.authorization.check(login)
         emit = room.emit.bind(peer=login.peer) if login.peer else room.emit
         caller = Caller(room.client, room.authorization, login)
-        api = await self._connect(caller)
+        api = await of_the_closed_set(self._connect(caller))
         return HttpSession(
             api,
             caller,

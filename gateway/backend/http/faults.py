@@ -1,6 +1,7 @@
 """From what can happen to a request to the closed set of failures."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
+from typing import TypeVar
 
 from OpenSSL import SSL
 from service_identity import VerificationError
@@ -9,8 +10,10 @@ from twisted.internet.defer import CancelledError
 from twisted.web.client import ResponseFailed, ResponseNeverReceived
 from twisted.web.http import PotentialDataLoss
 
+from gateway import errors
 from gateway.errors import Failure, Misconfigured, Throttled, Unavailable
 
+Result = TypeVar("Result")
 # What OpenSSL says when the peer does not speak TLS at all on this port.
 _NOT_TLS = ("wrong version number", "packet length too long", "record layer failure")
 # Statuses that say: not now (RFC 9110 §15.5.9, RFC 6585 §4, RFC 8470 §5.2).
@@ -43,6 +46,25 @@ def of_error(cause: BaseException) -> Failure:
         if failure is not None:
             return failure
     return Unavailable(f"the request to the upstream failed: {type(cause).__name__}")
+
+
+def plain(failure: Failure) -> Failure:
+    """The failure as one of the closed set itself, which is all that others know.
+
+    Inside, finer kinds of it tell what may be tried.
+    """
+    for kind in type(failure).__mro__:
+        if kind.__module__ == errors.__name__:
+            return failure if kind is type(failure) else kind(failure.detail)
+    raise AssertionError("a failure of no kind")
+
+
+async def of_the_closed_set(deed: Awaitable[Result]) -> Result:
+    """The deed's result; what it raises is plain."""
+    try:
+        return await deed
+    except Failure as failure:
+        raise plain(failure) from None
 
 
 def never_received(cause: BaseException) -> bool:

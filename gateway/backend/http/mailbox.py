@@ -11,6 +11,7 @@ from gateway.backend.http.ahead import Ahead, AheadBody
 from gateway.backend.http.api import Api, Listing, Message
 from gateway.backend.http.body import HttpBody
 from gateway.backend.http.client import Caller
+from gateway.backend.http.faults import of_the_closed_set
 from gateway.backend.http.learn import Lesson
 from gateway.backend.port import Body, Capabilities
 from gateway.errors import EpochChanged, Failure, Unavailable
@@ -102,6 +103,9 @@ class HttpSession:
 
     async def snapshot(self) -> Maildrop:
         """List the mailbox, or what changed; learn sizes as the settings say."""
+        return await of_the_closed_set(self._snapshot())
+
+    async def _snapshot(self) -> Maildrop:
         self._drop_ahead()
         known = self._record or self._index.load_texts(self._account)
         try:
@@ -156,7 +160,7 @@ class HttpSession:
     async def revive(self) -> None:
         """See `gateway.backend.port.ReusableSession.revive`."""
         try:
-            await self._api.prove()
+            await of_the_closed_set(self._api.prove())
         except Failure:
             self._failed = True
             raise
@@ -292,20 +296,15 @@ class HttpSession:
 
     async def _remove(self, messages: Sequence[Message]) -> Sequence[str]:
         """Once more after a failure that may pass: what is gone already does no harm."""
-        try:
-            return tuple(await self._api.remove(messages))
-        except Unavailable:
-            pass
-        except EpochChanged:
-            raise
-        except Failure as failure:
-            raise Unavailable(failure.detail) from None
-        try:
-            return tuple(await self._api.remove(messages))
-        except (Unavailable, EpochChanged):
-            raise
-        except Failure as failure:
-            raise Unavailable(failure.detail) from None
+        for again in (True, False):
+            try:
+                return tuple(await of_the_closed_set(self._api.remove(messages)))
+            except EpochChanged:
+                raise
+            except Failure as failure:
+                if not (again and isinstance(failure, Unavailable)):
+                    raise Unavailable(failure.detail) from None
+        raise AssertionError("two tries, and no end")
 
     def _forget(self, removed: set[str]) -> None:
         """What UPDATE removed needs not be found missing at the next login."""

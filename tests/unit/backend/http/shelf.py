@@ -1,5 +1,6 @@
 """A small mailbox API and its driver, for tests of what all HTTP mailboxes share."""
 
+import pytest
 from pydantic import SecretBytes
 
 from gateway.backend.http.api import Listing, Raw, Row, Traits
@@ -217,11 +218,10 @@ async def read(session, ref, top=None):
 
 async def failure(deed):
     """The failure with which it ends."""
-    try:
-        result = await deed
-    except Failure as error:
-        return error
-    raise AssertionError(f"no failure, but {result!r}")
+    with pytest.raises(Failure) as caught:
+        await deed
+    assert caught.type.__module__ == "gateway.errors"  # no finer kinds outside
+    return caught.value
 
 
 class MemoryIndex:

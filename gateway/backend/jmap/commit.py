@@ -1,0 +1,72 @@
+"""Takes messages out of the INBOX (RFC 8621 §4.6)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jsonpointer import escape
+
+from gateway.backend.jmap.calls import Methods, good, table, texts
+
+# RFC 8620 §5.3: what is not there any more is removed.
+_GONE = "notFound"
+
+
+async def remove(
+    methods: Methods, ids: Sequence[str], inbox: str, bin_: str | None
+) -> set[str]:
+    """Remove messages from the INBOX, and for good those that are nowhere else.
+
+    Args:
+        methods: Calls methods.
+        ids: Which; as many as fit into one request.
+        inbox: Its id.
+        bin_: The mailbox to which they go instead of being destroyed; None to destroy.
+
+    Returns:
+        Those that are certainly gone from the INBOX.
+
+    Raises:
+        Failure: Nobody knows what was done.
+    """
+    (answer,) = await methods.call(
+        ("Email/get", {"ids": list(ids), "properties": ["id", "mailboxIds"]})
+    )
+    got = good(answer)
+    gone = set(texts(got.get("notFound") or []))
+    destroy: list[str] = []
+    update: dict[str, Mapping[str, Any]] = {}
+    for email in map(table, got.get("list") or ()):
+        id_, mailboxes = str(email.get("id")), table(email.get("mailboxIds"))
+        if inbox not in mailboxes:
+            gone.add(id_)  # somebody moved it: it is not in the maildrop any more
+        elif len(mailboxes) > 1:
+            update[id_] = _out_of(inbox)
+        elif bin_ is not None:
+            update[id_] = {**_out_of(inbox), f"mailboxIds/{escape(bin_)}": True}
+        else:
+            destroy.append(id_)
+    return gone | await _set(methods, destroy, update)
+
+
+def cost(id_: str, inbox: str, bin_: str | None) -> int:
+    """Octets that removing one message takes in a request."""
+    patch = {**_out_of(inbox), f"mailboxIds/{bin_}": True}
+    return len(json.dumps({id_: patch}))
+
+
+def _out_of(mailbox: str) -> dict[str, Any]:
+    """A patch: a message may be put elsewhere meanwhile, and shall stay there."""
+    return {f"mailboxIds/{escape(mailbox)}": None}
+
+
+async def _set(
+    methods: Methods, destroy: Sequence[str], update: Mapping[str, Mapping[str, Any]]
+) -> set[str]:
+    if not destroy and not update:
+        return set()
+    (answer,) = await methods.call(("Email/set", {"destroy": destroy, "update": update}))
+    done = good(answer)
+    refused = {**table(done.get("notDestroyed")), **table(done.get("notUpdated"))}
+    missing = {id_ for id_, error in refused.items() if table(error).get("type") == _GONE}
+    return {*texts(done.get("destroyed") or []), *table(done.get("updated")), *missing}
