@@ -36,13 +36,18 @@ def test_explains(cloud, token):
     result = check(cloud.upstream, ALICE, "any", *token, "--sample", 3)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stderr == ""
-    for heading in ("LIMITS ", "SIZES ", "UIDL ", "LOGIN ", "TOP ", "DELE "):
-        assert f"\n      {heading}" in result.stdout
-    assert "from this machine only" in result.stdout
+    for word in (
+        "limits: ",
+        "sizes: ",
+        "unique-ids are ",
+        "a login without news",
+        "deletion is",
+    ):
+        assert f"\n      {word}" in result.stdout
+    assert "whatever password a client gives" in result.stdout
     assert "STAT  +OK 5 " in result.stdout
-    assert f"fetched 3 messages, {sum(map(len, LETTERS[2:]))} octets" in result.stdout
+    assert "for 3 of 3 messages read" in result.stdout
     assert "the-token" not in result.stdout
-    assert max(map(len, result.stdout.splitlines())) < 260  # three unique-ids
 
 
 def test_changes_nothing(cloud, token):
@@ -53,10 +58,10 @@ def test_changes_nothing(cloud, token):
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"graph": {"delete": "permanent"}}, "note  DELE      removes a message for good"),
-        ({"gmail": {"delete": "permanent"}}, "full scope https://mail.google.com/"),
-        ({"gmail": {"delete": "archive"}}, "takes a message out of the inbox and no more"),
-        ({"http": {"sizes": "estimate"}}, 'sizes = "estimate"'),
+        ({"graph": {"delete": "permanent"}}, "is removed for good, where not even the owner"),
+        ({"gmail": {"delete": "permanent"}}, "the scope https://mail.google.com/"),
+        ({"gmail": {"delete": "archive"}}, "taken out of the inbox and no more"),
+        ({"http": {"sizes": "estimate"}}, "Logins announce such estimates"),
     ],
 )
 def test_tells_what_the_settings_mean(settings, line, cloud, token, tmp_path):
@@ -82,7 +87,8 @@ def test_a_message_that_cannot_be_fetched(cloud, token):
         cloud.fault(stage, cut(5, reset), skip=1)
     result = check(cloud.upstream, ALICE, "any", *token)
     assert result.returncode == 1
-    assert "FAIL  4 messages of 5 could not be fetched" in result.stdout
+    assert "FAIL  the gateway's driver failed (" in result.stdout
+    assert "message 2" in result.stdout
 
 
 def test_no_mailbox(cloud, token):

@@ -145,3 +145,33 @@ def test_no_starttls(certificates):
         result = check(f"imap+starttls://127.0.0.1:{server.port}", "kim", "x")
     assert result.returncode == 1
     assert "does not offer STARTTLS" in result.stdout
+
+
+@pytest.fixture(scope="module")
+def jmap_mail(cyrus):
+    name = "checked"
+    cyrus.add_user(name, "secret word")
+    cyrus.deliver_many(name, [SMALL, LARGE, b"Subject: x\r\n\r\n.\r\n"])
+    return name
+
+
+def test_jmap_is_explained_and_compared(cyrus, jmap_mail):
+    result = check(f"jmap+{cyrus.url}", jmap_mail, "secret word")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stderr == ""
+    assert "without TLS, on this machine" in result.stdout
+    assert "sizes are exact for 3 messages read" in result.stdout
+    assert "what a client deleted is destroyed" in result.stdout
+    assert "STAT  +OK 3 " in result.stdout
+    assert "agree on 3 messages" in result.stdout
+    with cyrus.imap(jmap_mail) as client:
+        client.select_folder("INBOX", readonly=True)
+        assert len(client.search("ALL")) == 3
+        assert client.search("SEEN") == []
+
+
+def test_jmap_refuses_a_wrong_password(cyrus, jmap_mail):
+    result = check(f"jmap+{cyrus.url}", jmap_mail, "another word")
+    assert result.returncode == 1
+    assert "401" in result.stdout
+    assert "another word" not in result.stdout + result.stderr

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from gateway.backend.gmail import explain
 from gateway.backend.gmail.decode import RawMessage
 from gateway.backend.gmail.faults import explained
 from gateway.backend.gmail.quota import Quota
@@ -102,6 +103,10 @@ class GmailApi:
     async def close(self) -> None:
         """See `Api`."""
 
+    def explain(self) -> Sequence[str]:
+        """See `gateway.backend.http.api.explained`."""
+        return explain.lines(self._settings, self._requests.http)
+
     async def _gone_since(self, ids: Sequence[str]) -> set[str]:
         """Which are not in the inbox any more; they may be wherever the owner put them."""
         listed = self._listed
@@ -159,10 +164,10 @@ async def connect(
     async def pace(method: str, url: str) -> None:
         await quota.spend(login if by_name else b"me", method, url)
 
-    def explain(status: int, body: bytes) -> Failure | None:
+    def meaning(status: int, body: bytes) -> Failure | None:
         return explained(status, body, by_name=by_name)
 
-    caller.pace, caller.explain = pace, explain
+    caller.pace, caller.explain = pace, meaning
     api = GmailApi(Requests(caller, _user(login) if by_name else "me", emit), settings, emit)
     await api.prove()
     return api

@@ -45,6 +45,7 @@ class Requests:
         self._caller = caller
         self._emit = emit
         self.base = f"gmail/v1/users/{user}"
+        self.http = caller.settings
 
     async def status(
         self, method: str, target: str, send: Any = None, also: Container[int] = ()

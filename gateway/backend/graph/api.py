@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from gateway.backend.graph import batch
+from gateway.backend.graph import batch, explain
 from gateway.backend.graph.delta import NO_TIME, Round
 from gateway.backend.graph.faults import refused
 from gateway.backend.graph.removal import Inbox, Removal
@@ -116,6 +116,10 @@ class GraphApi:
 
     async def close(self) -> None:
         """See `Api`."""
+
+    def explain(self) -> Sequence[str]:
+        """See `gateway.backend.http.api.explained`."""
+        return explain.lines(self._settings, self._caller.settings)
 
     async def _changes(self, link: str) -> Round | None:
         """What changed since a delta link; None if Graph does not know it any more."""

@@ -109,6 +109,16 @@ class Raw:
     gone: Collection[int] = (404, 410)
 
 
+def explained(api: "Api") -> Sequence[str]:
+    """What the driver has to tell an administrator who checks the upstream.
+
+    It is asked for by a method `explain() -> Sequence[str]` that an `Api` may have: lines
+    about the limits that the upstream told and about what removing a message will do.
+    """
+    explain = getattr(api, "explain", None)
+    return explain() if explain is not None else ()
+
+
 class Api(Protocol):
     """One login's view of an HTTP mailbox."""
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from gateway.backend.budget import Budget
 from gateway.backend.http import record as records
 from gateway.backend.http.ahead import Ahead, AheadBody
-from gateway.backend.http.api import Api, Listing, Message
+from gateway.backend.http.api import Api, Listing, Message, explained
 from gateway.backend.http.body import HttpBody
 from gateway.backend.http.client import Caller
 from gateway.backend.http.faults import of_the_closed_set
@@ -146,6 +146,10 @@ class HttpSession:
             tuple(ref for ref in plan.remove if ref in removed),
             tuple(ref for ref in plan.remove if ref not in removed),
         )
+
+    def explained(self) -> Sequence[str]:
+        """What the driver tells an administrator who checks the upstream."""
+        return explained(self._api)
 
     @property
     def reusable(self) -> bool:

@@ -59,6 +59,20 @@ class JmapApi:
             gone |= await commit.remove(self._methods, ids, inbox, bin_)
         return gone
 
+    def explain(self) -> Sequence[str]:
+        """See `gateway.backend.http.api.explained`."""
+        limits = self._session.limits
+        fate = "moved to the trash" if self._trash else "destroyed"
+        account = (
+            f"JMAP account {self._session.account}: {limits.calls} method calls and "
+            f"{limits.octets} octets a request,\n{limits.get} messages a listing"
+        )
+        deletion = (
+            f"deletion is exact: what a client deleted is {fate}; what is in other mailboxes "
+            "too\nis only taken out of the INBOX"
+        )
+        return account, "sizes are exact and ids are never used again: RFC 8621", deletion
+
     async def prove(self) -> None:
         """See `gateway.backend.http.api.Api.prove`."""
         await discover(self._caller, self._session.url)

@@ -4,6 +4,7 @@ import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, Protocol
 
 from cryptography import x509
 from imapclient import IMAPClient, SocketTimeout
@@ -21,8 +22,50 @@ _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})
 _UNKNOWN_CA = frozenset({2, 18, 19, 20, 21})
 
 
-def connect(url: UpstreamUrl, ca: Path | None) -> IMAPClient:
+class Connected(Protocol):
+    """A connection, whatever is spoken on it."""
+
+    def socket(self) -> socket.socket:
+        """The socket, with TLS if there is any."""
+
+    def shutdown(self) -> None:
+        """Close it."""
+
+
+class _Silent:
+    """A connection on which nobody has said anything yet."""
+
+    def __init__(self, url: UpstreamUrl, context: ssl.SSLContext) -> None:
+        plain = socket.create_connection((url.host, url.port), _TIMEOUT.connect)
+        if url.http != "https":
+            self._socket = plain
+            return
+        try:
+            self._socket = context.wrap_socket(plain, server_hostname=url.host)
+        except BaseException:
+            plain.close()
+            raise
+
+    def socket(self) -> socket.socket:
+        """See `Connected`."""
+        return self._socket
+
+    def shutdown(self) -> None:
+        """See `Connected`."""
+        self._socket.close()
+
+
+def connect_imap(url: UpstreamUrl, ca: Path | None) -> IMAPClient:
     """A connection with TLS as the URL says, before login.
+
+    Raises:
+        CheckFailed: There is none, and why.
+    """
+    return connect(url, ca)
+
+
+def connect(url: UpstreamUrl, ca: Path | None) -> Any:
+    """The same, to a server of any kind; see `Connected`.
 
     Raises:
         CheckFailed: There is none, and why.
@@ -36,7 +79,9 @@ def connect(url: UpstreamUrl, ca: Path | None) -> IMAPClient:
         raise CheckFailed(_unreachable(error, url)) from error
 
 
-def _open(url: UpstreamUrl, context: ssl.SSLContext) -> IMAPClient:
+def _open(url: UpstreamUrl, context: ssl.SSLContext) -> Any:
+    if url.http:
+        return _Silent(url, context)
     direct = url.kind == "imaps"
     client = IMAPClient(
         url.host,
@@ -69,12 +114,15 @@ def _unreachable(error: Exception, url: UpstreamUrl) -> str:
         case socket.gaierror():
             text = f"the name {url.host} is not found in DNS ({error.strerror}): check it"
         case ConnectionRefusedError():
-            text = f"{place} refuses connections: check the port (imaps 993, imap 143)"
+            usual = "https 443" if url.http else "imaps 993, imap 143"
+            text = f"{place} refuses connections: check the port ({usual})"
         case TimeoutError():
             text = (
                 f"{place} says nothing: a firewall may be in between, or the port is for TLS "
                 "from the start (imaps://) while the URL says otherwise"
             )
+        case ssl.SSLError() if error.reason in _NO_TLS and url.http:
+            text = f"{place} does not speak TLS: check the port"
         case ssl.SSLError() if error.reason in _NO_TLS:
             text = f"{place} does not begin with TLS: try imap+starttls://{url.host}"
         case ssl.SSLError():
@@ -141,7 +189,7 @@ def _names(certificate: x509.Certificate | None) -> str:
     return ", ".join([*names, *addresses]) or "no name at all"
 
 
-def connection_found(client: IMAPClient, url: UpstreamUrl) -> Finding:
+def connection_found(client: Connected, url: UpstreamUrl) -> Finding:
     """Who answered, and what protects the connection."""
     socket_ = client.socket()
     place = f"connected to {socket_.getpeername()[0]} port {url.port}"

@@ -1,30 +1,179 @@
-"""What `check-upstream` tells of a mailbox that is reached by HTTP: limits, sizes, DELE."""
+"""The steps of a check for HTTP mailboxes: connect, our own view, a sample, a second opinion.
 
-import textwrap
+What a driver has to explain it says itself (`gateway.backend.http.api.explained`); a kind of
+upstream needs a row in `SECOND_OPINIONS` only if there is another way to count its messages.
+"""
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
-from gateway.backend.port import Backend, Capabilities
-from gateway.cli.upstream.findings import Finding, bad, counted, doubt, good, note
+from gateway.app import backend
+from gateway.backend.http.agent import proxy_for
+from gateway.backend.http.mailbox import HttpSession
+from gateway.backend.http.origin import Origin
+from gateway.cli.upstream import connect, jmap, view
+from gateway.cli.upstream.findings import CheckFailed, Finding, bad, counted, doubt, good, note
 from gateway.config import Settings
-from gateway.errors import BodyBroken, EpochChanged, MessageGone, Unavailable
-from gateway.maildrop import Login, Maildrop
+from gateway.errors import Failure, Misconfigured
+from gateway.maildrop import Login
+from gateway.telemetry import Emitter
 
-_HEADING, _WIDTH = 10, 84
+_LARGEST = 10 * 1024 * 1024
+
+SECOND_OPINIONS: Mapping[str, Callable[[Settings, Login], int]] = MappingProxyType(
+    {"jmap": jmap.count}
+)
+"""By kind of upstream: how many messages the INBOX has, found out without the driver.
+
+Raises `CheckFailed`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """A maildrop of the driver, and some messages of it that were fetched.
+class Read:
+    """A message that was read to count its octets."""
 
-    Attributes:
-        sizes: What was announced of each, and what came; None if it did not come.
+    unique_id: bytes
+    announced: int
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the driver saw, and how sure it is."""
+
+    view: view.View
+    read: Sequence[Read]
+    explained: Sequence[str]
+
+
+def findings(
+    settings: Settings, login: Login, sample: int, run: Callable[[Callable[[], Any]], Look]
+) -> Iterator[Finding]:
+    """Every finding, best seen while it is made.
+
+    Args:
+        settings: The upstream's.
+        login: To try.
+        sample: How many messages to read.
+        run: Runs the reactor for a task; can do so once.
+
+    Raises:
+        CheckFailed: The rest is pointless.
     """
+    yield from _connection(settings)
+    opinion = SECOND_OPINIONS.get(settings.upstream.url.api)
+    second = None if opinion is None else opinion(settings, login)
+    warnings: list[str] = []
 
-    maildrop: Maildrop
-    capabilities: Capabilities
-    sizes: Sequence[tuple[int, int | None]]
+    def sink(event: Any, context: Mapping[str, object]) -> None:
+        line = view.warned(event, context)
+        warnings.extend([line] if line else [])
+
+    patient = _with_estimates(settings)
+    found = run(lambda: look(backend(patient, _reactor(), Emitter(sink)), login, sample))
+    yield from map(doubt, dict.fromkeys(warnings))
+    yield from map(note, found.explained)
+    yield _sizes(found, settings)
+    yield good("the gateway's driver opened the maildrop; a POP3 client would get:")
+    stls = settings.listen.cert is not None
+    yield from view.seen_by_a_client(found.view, settings.pop3, stls=stls)
+    if not found.view.capabilities.stable_ids:
+        yield bad("unique-ids change from session to session: clients fetch everything anew")
+    if second is not None:
+        yield _compared(len(found.view.maildrop), second)
+
+
+async def look(driver: Any, login: Login, sample: int) -> Look:
+    """Open the maildrop, read some of it, and leave without having changed anything."""
+    session: HttpSession = await driver.open(login)
+    try:
+        maildrop = await session.snapshot()
+        seen = view.View(maildrop, session.capabilities)
+        read = []
+        for index in _chosen(maildrop.octets, sample):
+            try:
+                sent = await session.body(maildrop.refs[index], 0).start(_Nobody())
+            except Failure as failure:
+                raise type(failure)(f"message {index + 1}: {failure.detail}") from None
+            read.append(Read(maildrop.unique_ids[index], maildrop.octets[index], sent))
+        return Look(seen, read, session.explained())
+    finally:
+        await session.close()
+        await driver.close()
+
+
+def _connection(settings: Settings) -> Iterator[Finding]:
+    url = settings.upstream.url
+    if not url.host:
+        return  # where its maker has it; the driver verifies its certificate
+    try:
+        proxy = proxy_for(Origin.of(url.base))
+    except Misconfigured as failure:
+        raise CheckFailed(failure.detail) from None
+    if proxy is not None:
+        yield note(f"requests go through the proxy {proxy}")
+        return
+    client = connect.connect(url, settings.upstream.ca)
+    try:
+        yield connect.connection_found(client, url)
+    finally:
+        client.shutdown()
+
+
+def _with_estimates(settings: Settings) -> Settings:
+    """A check reads a sample, not everything, whatever logins do about sizes."""
+    http = settings.upstream.http.model_copy(update={"sizes": "estimate"})
+    upstream = settings.upstream.model_copy(update={"http": http})
+    return settings.model_copy(update={"upstream": upstream})
+
+
+def _sizes(found: Look, settings: Settings) -> Finding:
+    read = found.read
+    if not read:
+        return doubt("sizes: there is no message to try")
+    wrong = [each for each in read if each.announced != each.sent]
+    messages = counted(len(read), "message")
+    if not wrong:
+        return good(f"sizes are exact for {messages} read")
+    first = wrong[0]
+    text = (
+        f"sizes are wrong for {len(wrong)} of {messages} read: {first.unique_id.decode()} is "
+        f"announced with {first.announced} octets, but has {first.sent}\n"
+    )
+    if settings.upstream.http.sizes == "wait":
+        return doubt(
+            f"{text}The upstream does not tell exact sizes: a login reads each new message "
+            "once to learn it\n(setting sizes), and keeps what it learned"
+        )
+    return doubt(
+        f"{text}Logins announce such estimates until a message was fetched once (setting sizes)"
+    )
+
+
+def _compared(listed: int, second: int) -> Finding:
+    if listed == second:
+        return good(
+            f"the driver and an independent client agree on {counted(listed, 'message')}"
+        )
+    return doubt(
+        f"the driver lists {counted(listed, 'message')}, an independent client counts "
+        f"{second}: if the mailbox is quiet, this is a mistake of the driver"
+    )
+
+
+def _chosen(octets: Sequence[int], count: int) -> Sequence[int]:
+    """From everywhere, none of them very large."""
+    small = [index for index, size in enumerate(octets) if size <= _LARGEST]
+    step = max(1, -(-len(small) // count)) if count else 1
+    return small[::step][:count]
+
+
+def _reactor() -> Any:
+    from twisted.internet import reactor  # noqa: PLC0415 - installs it
+
+    return reactor
 
 
 class _Nobody:
@@ -35,153 +184,3 @@ class _Nobody:
 
     def write(self, chunk: bytes) -> None:
         """See `gateway.backend.port.Sink`."""
-
-
-def without_waiting(settings: Settings) -> Settings:
-    """Settings with which a login reads no message: a check shall not take minutes."""
-    http = settings.upstream.http.model_copy(update={"sizes": "estimate"})
-    upstream = settings.upstream.model_copy(update={"http": http})
-    return settings.model_copy(update={"upstream": upstream})
-
-
-async def look(backend: Backend, login: Login, sample: int) -> Sample:
-    """Open the maildrop, fetch some of its newest messages, and leave everything as it is."""
-    session = await backend.open(login)
-    try:
-        maildrop, promised = await session.snapshot(), session.capabilities
-        first = max(0, len(maildrop) - sample)
-        sizes: list[tuple[int, int | None]] = []
-        for place in range(first, len(maildrop)):
-            try:
-                came = await session.body(maildrop.refs[place]).start(_Nobody())
-            except MessageGone:
-                continue
-            except (BodyBroken, EpochChanged, Unavailable):
-                sizes.append((maildrop.octets[place], None))
-            else:
-                sizes.append((maildrop.octets[place], came))
-        return Sample(maildrop, promised, sizes)
-    finally:
-        await session.close()
-
-
-def explained(settings: Settings) -> Iterator[Finding]:
-    """What this kind of upstream promises with these settings."""
-    explain = _KINDS.get(settings.upstream.url.api)
-    if explain is not None:
-        yield from explain(settings)
-    yield _who(settings)
-
-
-def measured(seen: Sample, exact: bool) -> Iterator[Finding]:
-    """What the fetched messages say of the sizes."""
-    broken = sum(came is None for _, came in seen.sizes)
-    if broken:
-        yield bad(f"{counted(broken, 'message')} of {len(seen.sizes)} could not be fetched")
-    fetched = [(told, came) for told, came in seen.sizes if came is not None]
-    if not fetched:
-        return
-    if not exact:
-        octets = counted(sum(came for _, came in fetched), "octet")
-        yield good(f"fetched {counted(len(fetched), 'message')}, {octets}")
-        yield note("STAT above is a guess: this check reads no more than some messages")
-        return
-    wrong = sum(told != came for told, came in fetched)
-    if wrong:
-        yield doubt(f"{counted(wrong, 'size')} of {len(fetched)} were not as announced")
-    else:
-        yield good(f"sizes are exact for {counted(len(fetched), 'message')}")
-
-
-def _who(settings: Settings) -> Finding:
-    """What a client must prove."""
-    http = settings.upstream.http
-    if http.token_file is None and http.token_command is None:
-        return note("a client's own name and password go to the upstream")
-    if http.client_password_file is None:
-        return doubt(
-            "the token opens the mailbox whatever password a client gives: clients can come\n"
-            "from this machine only (upstream.http.client_password_file)"
-        )
-    return note("clients must give the password of client_password_file")
-
-
-def _sizes(settings: Settings) -> str:
-    if settings.upstream.http.sizes == "wait":
-        return (
-            "a login reads each message once that is new, and then announces exact sizes "
-            '(sizes = "wait")'
-        )
-    return 'sizes are guessed until a client has fetched a message (sizes = "estimate")'
-
-
-def _row(name: str, text: str) -> str:
-    """Words under a heading, in lines for a terminal."""
-    gap = " " * _HEADING
-    return textwrap.fill(
-        text, _WIDTH, initial_indent=name.ljust(_HEADING), subsequent_indent=gap
-    )
-
-
-def _graph(settings: Settings) -> Iterator[Finding]:
-    upstream, graph = settings.upstream, settings.upstream.graph
-    place = upstream.url.origin if upstream.url.host else "https://graph.microsoft.com"
-    whose = "the token's owner" if graph.mailbox == "me" else "whoever a client says he is"
-    yield note(f"Microsoft Graph at {place}; the mailbox is that of {whose}")
-    limits = (
-        "4 requests at a time and 10 000 in ten minutes for a mailbox; when it is busy, "
-        f"Graph's Retry-After is kept to, up to {upstream.http.retry_after:g} s"
-    )
-    yield note(_row("LIMITS", limits))
-    yield note(_row("SIZES", f"Graph tells none: {_sizes(settings)}"))
-    yield note(_row("UIDL", "from immutable ids: the same when a message was moved and back"))
-    yield note(_row("LOGIN", "two requests if there is no news (delta query and count)"))
-    yield note(_row("TOP", "fetches the message and stops in it"))
-    if graph.delete == "trash":
-        deed = "moves a message to Deleted Items; the token needs Mail.ReadWrite"
-        yield note(_row("DELE", deed))
-    else:
-        deed = (
-            "removes a message for good, where not even its owner finds it again; the token "
-            "needs Mail.ReadWrite"
-        )
-        yield doubt(_row("DELE", deed))
-
-
-def _gmail(settings: Settings) -> Iterator[Finding]:
-    upstream, gmail = settings.upstream, settings.upstream.gmail
-    place = upstream.url.origin if upstream.url.host else "https://gmail.googleapis.com"
-    whose = (
-        "the name, if the token is for it" if gmail.mailbox == "name" else "the token's owner"
-    )
-    yield note(f"Gmail API at {place}; the mailbox is that of {whose}")
-    rate = gmail.units_per_minute // gmail.units_per_message
-    limits = (
-        f"{gmail.units_per_minute} quota units a minute for a mailbox, enough for {rate} "
-        "messages; what is more waits"
-    )
-    yield note(_row("LIMITS", limits))
-    yield note(_row("SIZES", f"Gmail's sizeEstimate is none: {_sizes(settings)}"))
-    yield note(_row("UIDL", "Gmail's ids as they are; they never change"))
-    yield note(_row("LOGIN", "one request if there is no news, two with changes (history)"))
-    yield note(_row("TOP", "fetches the message and stops in it"))
-    mark, deed = _GMAIL_DELETE[gmail.delete]
-    yield mark(_row("DELE", deed))
-
-
-_GMAIL_DELETE: Mapping[str, tuple[Callable[[str], Finding], str]] = MappingProxyType(
-    {
-        "trash": (note, "puts a message into the trash; the scope gmail.modify is enough"),
-        "archive": (
-            note,
-            "takes a message out of the inbox and no more; the scope gmail.modify is enough",
-        ),
-        "permanent": (
-            doubt,
-            "removes a message for good; needs the full scope https://mail.google.com/",
-        ),
-    }
-)
-_KINDS: Mapping[str, Callable[[Settings], Iterator[Finding]]] = MappingProxyType(
-    {"graph": _graph, "gmail": _gmail}
-)

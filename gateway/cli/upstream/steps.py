@@ -1,6 +1,7 @@
 """The steps of a check in their order: connect, log in, look, measure, and our own view."""
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
@@ -22,22 +23,34 @@ def all_of_them(settings: Settings, login: Login, sample: int) -> Iterator[Findi
     Raises:
         CheckFailed: The rest is pointless.
     """
-    if settings.upstream.url.kind == "maildir":
-        yield from _own(settings, login, None)
-        return
-    if settings.upstream.url.http:
-        yield from _by_http(settings, login, sample)
-        return
+    check = _CHECKS.get(settings.upstream.url.api, _http)
+    yield from check(settings, login, sample)
+
+
+def _http(settings: Settings, login: Login, sample: int) -> Iterator[Finding]:
+    yield from http.findings(settings, login, sample, lambda task: view.run(reactor, task))
+
+
+def _maildir(settings: Settings, login: Login, _: int) -> Iterator[Finding]:
+    yield from _own(settings, login, None)
+
+
+def _imap(settings: Settings, login: Login, sample: int) -> Iterator[Finding]:
     found: list[Inbox] = []
     yield from _independent(settings, login, sample, found)
     yield from _own(settings, login, found[0])
+
+
+_Check = Callable[[Settings, Login, int], Iterator[Finding]]
+# By kind of upstream; all others are HTTP mailboxes.
+_CHECKS: Mapping[str, _Check] = MappingProxyType({"imap": _imap, "maildir": _maildir})
 
 
 def _independent(
     settings: Settings, login: Login, sample: int, found: list[Inbox]
 ) -> Iterator[Finding]:
     """By IMAPClient, which shares no code with the driver but the grammar of responses."""
-    client = connect.connect(settings.upstream.url, settings.upstream.ca)
+    client = connect.connect_imap(settings.upstream.url, settings.upstream.ca)
     try:
         yield connect.connection_found(client, settings.upstream.url)
         yield connect.log_in(client, login)
@@ -65,32 +78,16 @@ def _inbox(
     yield from inbox.deletion_found(there, rules, uidplus=uidplus)
 
 
-def _by_http(settings: Settings, login: Login, sample: int) -> Iterator[Finding]:
-    yield from http.explained(settings)
-    quick = http.without_waiting(settings)
+def _own(settings: Settings, login: Login, there: Inbox | None) -> Iterator[Finding]:
     warnings: list[str] = []
-    driver = backend(quick, reactor, Emitter(_into(warnings)))
-    seen = view.run(reactor, lambda: http.look(driver, login, sample))
-    yield from map(doubt, warnings)
-    yield good("the gateway's driver opened the maildrop; a POP3 client would get:")
-    stls = settings.listen.cert is not None
-    found = view.View(seen.maildrop, seen.capabilities)
-    yield from view.seen_by_a_client(found, settings.pop3, stls=stls)
-    yield from http.measured(seen, exact=seen.capabilities.exact_octets)
 
-
-def _into(warnings: list[str]) -> Callable[[Event, Mapping[str, object]], None]:
     def sink(event: Event, context: Mapping[str, object]) -> None:
         line = view.warned(event, context)
         warnings.extend([line] if line else [])
 
-    return sink
-
-
-def _own(settings: Settings, login: Login, there: Inbox | None) -> Iterator[Finding]:
-    warnings: list[str] = []
-    driver = backend(settings, reactor, Emitter(_into(warnings)))
-    seen = view.run(reactor, lambda: view.look(driver, login))
+    seen = view.run(
+        reactor, lambda: view.look(backend(settings, reactor, Emitter(sink)), login)
+    )
     yield from map(doubt, warnings)
     yield good("the gateway's driver opened the maildrop; a POP3 client would get:")
     stls = settings.listen.cert is not None

@@ -1,0 +1,32 @@
+"""What an administrator who checks the upstream is told of Microsoft Graph."""
+
+from collections.abc import Sequence
+
+from gateway.backend.graph.settings import GraphSettings
+from gateway.backend.http.settings import HttpSettings
+
+_FATES = {
+    "trash": "moved to Deleted Items",
+    "permanent": "removed for good, where not even the owner finds it",
+}
+
+
+def lines(settings: GraphSettings, http: HttpSettings) -> Sequence[str]:
+    """Limits, sizes, what removing does, and what a client must prove."""
+    whose = "of the token's owner" if settings.mailbox == "me" else "of the name"
+    proof = (
+        "clients must give the password of client_password_file"
+        if http.client_password_file is not None
+        else "the token opens it whatever password a client gives"
+    )
+    return (
+        f"Microsoft Graph, the mailbox {whose}; {proof}",
+        "limits: 4 requests at a time and 10 000 in ten minutes for a mailbox; when Graph is\n"
+        f"busy, its Retry-After is kept to, up to {http.retry_after:g} s",
+        "sizes: Graph tells none, so that they are learned from the messages themselves",
+        "unique-ids are made from immutable ids: the same after a message was moved and back",
+        "a login without news is two requests, a delta query and the folder's count; TOP fetches\n"
+        "the message and stops in it",
+        f"deletion is exact: what a client deleted is {_FATES[settings.delete]};\nthe token needs "
+        "Mail.ReadWrite for it",
+    )
