@@ -44,7 +44,7 @@ def test_explains(cloud, token):
         "deletion is",
     ):
         assert f"\n      {word}" in result.stdout
-    assert "whatever password a client gives" in result.stdout
+    assert "whatever password a client gives" in " ".join(result.stdout.split())
     assert "STAT  +OK 5 " in result.stdout
     assert "for 3 of 3 messages read" in result.stdout
     assert "the-token" not in result.stdout
@@ -72,7 +72,7 @@ def test_tells_what_the_settings_mean(settings, line, cloud, token, tmp_path):
     config = tmp_path / "settings.toml"
     config.write_text(f"[upstream.{table}]\n{name} = {json.dumps(value)}\n")
     result = check(cloud.upstream, ALICE, "any", *token, "--config", config)
-    assert line in " ".join(result.stdout.split()) or line in result.stdout
+    assert line in " ".join(result.stdout.split())
 
 
 def test_refused(cloud, token):

@@ -1,10 +1,14 @@
 """What an administrator who checks the upstream is told of the Gmail API."""
 
+import textwrap
 from collections.abc import Sequence
 
 from gateway.backend.gmail.settings import GmailSettings
 from gateway.backend.http.settings import HttpSettings
 
+_WIDTH = 84
+_LEARNED = "so that they are learned from the messages themselves"
+_LOGIN = "one request, one with changes two (history)"
 _FATES = {
     "trash": ("put into the trash", "gmail.modify"),
     "archive": ("taken out of the inbox and no more", "gmail.modify"),
@@ -22,14 +26,13 @@ def lines(settings: GmailSettings, http: HttpSettings) -> Sequence[str]:
     )
     rate = settings.units_per_minute // settings.units_per_message
     fate, scope = _FATES[settings.delete]
-    return (
+    units = f"{settings.units_per_minute} quota units a minute for a mailbox"
+    told = (
         f"Gmail API, the mailbox {whose}; {proof}",
-        f"limits: {settings.units_per_minute} quota units a minute for a mailbox, enough for "
-        f"{rate} messages; what is more waits",
-        "sizes: Gmail's sizeEstimate is none, so that they are learned from the messages\n"
-        "themselves",
+        f"limits: {units}, enough for {rate} messages; what is more waits",
+        f"sizes: Gmail's sizeEstimate is none, {_LEARNED}",
         "unique-ids are Gmail's ids, which never change",
-        "a login without news is one request, one with changes two (history); TOP fetches the\n"
-        "message and stops in it",
-        f"deletion is exact: what a client deleted is {fate};\nthe token needs the scope {scope}",
+        f"a login without news is {_LOGIN}; TOP fetches the message and stops in it",
+        f"deletion is exact: what a client deleted is {fate}; the token needs the scope {scope}",
     )
+    return [textwrap.fill(line, _WIDTH) for line in told]
