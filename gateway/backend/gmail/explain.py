@@ -33,6 +33,6 @@ def lines(settings: GmailSettings, http: HttpSettings) -> Sequence[str]:
         f"sizes: Gmail's sizeEstimate is none, {_LEARNED}",
         "unique-ids are Gmail's ids, which never change",
         f"a login without news is {_LOGIN}; TOP fetches the message and stops in it",
-        f"deletion is exact: what a client deleted is {fate}; the token needs the scope {scope}",
+        f"deletion is exact: what a client deleted is {fate}; the token needs {scope}",
     )
     return [textwrap.fill(line, _WIDTH) for line in told]
