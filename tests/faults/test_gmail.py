@@ -93,7 +93,7 @@ QUOTA = {"429 for long", "429", "403 of a user", "403 of a project", "403 for lo
 
 
 class TestLogin:
-    @pytest.mark.parametrize("stage", ["PROFILE", "LIST"])
+    @pytest.mark.parametrize("stage", ["PROFILE", "LIST", "LABEL"])
     @pytest.mark.parametrize("fault", BROKEN)
     def test_may_pass(self, scene, stage, fault):
         scene.fake.fault(stage, BROKEN[fault])

@@ -59,7 +59,7 @@ def test_changes_nothing(cloud, token):
     ("settings", "line"),
     [
         ({"graph": {"delete": "permanent"}}, "is removed for good, where not even the owner"),
-        ({"gmail": {"delete": "permanent"}}, "the scope https://mail.google.com/"),
+        ({"gmail": {"delete": "permanent"}}, "the token needs https://mail.google.com/"),
         ({"gmail": {"delete": "archive"}}, "taken out of the inbox and no more"),
         ({"http": {"sizes": "estimate"}}, "Logins announce such estimates"),
     ],

@@ -1,11 +1,12 @@
 """A mailbox in Gmail (the strict fake) as POP3 clients see it through the gateway."""
 
 import contextlib
+import json
 
 import pytest
 
 from tests.support.cloud_gateway import PASSWORD, CloudGateway
-from tests.support.cloud_server import do
+from tests.support.cloud_server import answer, change, do
 from tests.support.fake_gmail import MODIFY, READ, FakeGmail
 from tests.support.mail import awkward, crlf_form
 from tests.support.pop3_client import Refused
@@ -131,7 +132,7 @@ def test_changes_alone(gmail):
         with gateway.open() as client:
             expected = [*LETTERS[:3], *LETTERS[5:], b"Subject: new\r\n\r\nnew\r\n"]
             assert client.stat() == (len(expected), sum(map(len, expected)))
-            assert gmail.stages() == ["PROFILE", "HISTORY", "RAW"]
+            assert gmail.stages() == ["PROFILE", "HISTORY", "LABEL", "RAW"]
             assert drained(client) == expected
 
 
@@ -145,7 +146,7 @@ def test_a_forgotten_history_lists_everything(gmail):
         with gateway.open() as client:
             assert client.stat()[0] == len(LETTERS) + 1
             client.quit()
-        assert gmail.stages() == ["PROFILE", "HISTORY", "LIST", "RAW"]
+        assert gmail.stages() == ["PROFILE", "HISTORY", "LIST", "LABEL", "RAW"]
         gateway.wait_for_log("history_forgotten")
 
 
@@ -161,6 +162,54 @@ def test_another_mailbox_for_the_same_name(gmail):
             gmail.box.add(b"Subject: bob's\r\n\r\n")
             with gateway.open() as client:
                 assert drained(client) == [b"Subject: bob's\r\n\r\n"]
+
+
+def edited(function):
+    def edit(reply):
+        reply.body = json.dumps(function(json.loads(reply.body))).encode()
+
+    return change(edit)
+
+
+def test_what_a_list_missed_is_found_by_the_count(gmail):
+    """The list lags behind; nothing else happens until the next login."""
+    fill(gmail, LETTERS)
+    less = edited(lambda page: {**page, "messages": page["messages"][1:]})
+    gmail.fault("LIST", less, times=1)
+    with running(gmail) as gateway:
+        with gateway.open() as client:
+            assert client.stat()[0] == len(LETTERS) - 1
+            client.quit()
+        with gateway.open() as client:
+            assert client.stat()[0] == len(LETTERS)
+            client.quit()
+        gmail.forget_requests()
+        gateway.open().quit()
+        assert gmail.stages() == ["PROFILE"]
+
+
+def test_a_history_that_lags_is_asked_again(gmail):
+    fill(gmail, LETTERS)
+    with running(gmail) as gateway:
+        gateway.open().quit()
+        since = gmail.box.history
+        fill(gmail, [b"Subject: new\r\n\r\n"])
+        gmail.fault("HISTORY", answer(200, {"historyId": str(since)}), times=1)
+        gateway.open().quit()
+        with gateway.open() as client:
+            assert client.stat()[0] == len(LETTERS) + 1
+
+
+def test_a_label_that_counts_more_than_is_listed(gmail):
+    """Everything is listed twice, and then the list is believed."""
+    fill(gmail, LETTERS)
+    gmail.uncounted = 2
+    with running(gmail) as gateway:
+        gateway.open().quit()
+        gateway.open().quit()
+        gmail.forget_requests()
+        gateway.open().quit()
+        assert gmail.stages() == ["PROFILE"]
 
 
 class TestRemoval:
@@ -266,6 +315,25 @@ class TestWho:
             gateway.open(user="scanner") as client,
         ):
             assert client.stat()[0] == len(LETTERS)
+
+
+def test_a_session_kept_after_quit(gmail):
+    """It proves that the token is still good, and asks for changes; a wrong password gets none."""
+    fill(gmail, LETTERS)
+    with running(gmail, upstream={"warm": {"seconds": 60}}) as gateway:
+        gateway.open().quit()
+        gmail.forget_requests()
+        with pytest.raises(Refused, match=r"\[AUTH\]"):
+            gateway.open(password="wrong")
+        assert gmail.heard == []
+        fill(gmail, [b"Subject: new\r\n\r\n"])
+        with gateway.open() as client:
+            assert client.stat()[0] == len(LETTERS) + 1
+            assert gmail.stages() == ["PROFILE", "HISTORY", "LABEL", "RAW"]
+            client.ok("DELE 1")
+            assert client.quit().startswith(b"+OK 1 ")
+        gmail.expired.add("token")
+        assert gateway.try_login().startswith(b"-ERR [SYS/TEMP]")
 
 
 class TestTokens:

@@ -350,6 +350,25 @@ class TestWho:
         assert all(len(request.segments) == 7 for request in graph.requests)
 
 
+def test_a_session_kept_after_quit(graph):
+    """It proves that the token is still good, and asks for changes; a wrong password gets none."""
+    fill(graph, LETTERS)
+    with running(graph, upstream={"warm": {"seconds": 60}}) as gateway:
+        gateway.open().quit()
+        graph.forget_requests()
+        with pytest.raises(Refused, match=r"\[AUTH\]"):
+            gateway.open(password="wrong")
+        assert graph.heard == []
+        fill(graph, [b"Subject: new\r\n\r\n"])
+        with gateway.open() as client:
+            assert client.stat()[0] == len(LETTERS) + 1
+            assert graph.stages() == ["FOLDER", "DELTA", "FOLDER", "VALUE"]
+            client.ok("DELE 1")
+            assert client.quit().startswith(b"+OK 1 ")
+        graph.expired.add("token")
+        assert gateway.try_login().startswith(b"-ERR [SYS/TEMP]")
+
+
 class TestTokens:
     def test_read_again_once_it_is_refused(self, graph):
         fill(graph, LETTERS)

@@ -3,7 +3,7 @@
 It refuses what is not documented: paths, parameters, more than 500 results or 1,000 ids. Every
 request costs the quota units of its method; see `FakeGmail.allow`.
 
-Stages for faults: PROFILE, LIST, GET, RAW, HISTORY, TRASH, MODIFY, DELETE, BATCHMODIFY,
+Stages for faults: PROFILE, LABEL, LIST, GET, RAW, HISTORY, TRASH, MODIFY, DELETE, BATCHMODIFY,
 BATCHDELETE.
 """
 
@@ -23,6 +23,7 @@ FULL, MODIFY, READ = (
 # gmail/api/reference/quota; a get costs 20 in projects since May 2026 and 5 in older ones.
 UNITS = {
     "PROFILE": 1,
+    "LABEL": 1,
     "LIST": 5,
     "GET": 20,
     "RAW": 20,
@@ -146,6 +147,7 @@ class FakeGmail(CloudServer):
         expired: tokens that are over.
         spent: quota units of all requests.
         page: the most results a page has, whatever was asked for.
+        uncounted: how many messages the label counts beyond those that are listed.
     """
 
     def __init__(self, user="alice@example.org"):
@@ -156,6 +158,7 @@ class FakeGmail(CloudServer):
         self.expired = set()
         self.spent = 0
         self.page = MOST_RESULTS
+        self.uncounted = 0
         self._limit, self._seconds, self._times = None, 60, []
         self._pages = {}
         self.refused = 0
@@ -175,6 +178,8 @@ class FakeGmail(CloudServer):
                 return "RAW" if request.one("format") == "raw" else "GET"
             case "GET", ["history"]:
                 return "HISTORY"
+            case "GET", ["labels", _]:
+                return "LABEL"
             case "POST", ["messages", _, ("trash" | "modify") as action]:
                 return action.upper()
             case "DELETE", ["messages", _]:
@@ -231,6 +236,11 @@ class FakeGmail(CloudServer):
                 return self._get(request, self._find(key))
             case "HISTORY", _:
                 return self._history(request)
+            case "LABEL", [_, "INBOX"]:
+                _known(request)
+                total = len(box.inbox) + self.uncounted
+                body = {"id": "INBOX", "name": "INBOX", "type": "system"}
+                return json_reply(200, {**body, "messagesTotal": total})
             case "TRASH", [_, key, _]:
                 self._allow(request, MODIFY, FULL)
                 box.trash(self._find(key).id)

@@ -14,6 +14,7 @@ from gateway.backend.gmail.faults import explained
 from gateway.backend.gmail.quota import Quota
 from gateway.backend.gmail.requests import Profile, Requests
 from gateway.backend.gmail.settings import GmailSettings
+from gateway.backend.http import count
 from gateway.backend.http.api import Listing, Message, Raw, Row, Traits
 from gateway.backend.http.client import Caller
 from gateway.backend.http.origin import segment
@@ -59,6 +60,7 @@ class GmailApi:
         self._profile: Profile | None = None
         self._listed: Profile | None = None
         self._left: set[str] | None = None
+        self._before: TextRecord | None = None
 
     @property
     def traits(self) -> Traits:
@@ -73,16 +75,36 @@ class GmailApi:
         """See `Api`."""
         # Asked before anything is listed, so that what comes meanwhile is told of next time.
         profile, self._profile = self._profile or await self._requests.profile(), None
+        self._before = known or self._before
         self._listed, self._left = profile, None
-        state = {"history": profile.history} if profile.history else {}
-        since = known.state.get("history", "") if known else ""
-        if known is not None and known.epoch == profile.address and profile.history and since:
-            changes = await self._requests.changes(since, profile.history)
-            if changes is not None:
-                rows = [Row(name) for name in changes.came]
-                return Listing(profile.address, rows, state, changes=True, removed=changes.left)
+        if known is not None and known.epoch == profile.address:
+            listing = await self._changed(known, profile)
+            if listing is not None:
+                return listing
         rows = [Row(name) for name in reversed(await self._requests.inbox())]
+        before = {} if self._before is None else self._before.state
+        state = count.after_all(len(rows), await self._requests.total(), before)
+        state |= {"history": profile.history} if profile.history else {}
         return Listing(profile.address, rows, state)
+
+    async def _changed(self, known: TextRecord, profile: Profile) -> Listing | None:
+        """What changed since; None if Gmail does not say."""
+        since = known.state.get("history", "")
+        if not since or not profile.history:
+            return None
+        changes = await self._requests.changes(since, profile.history)
+        if changes is None:
+            return None
+        # The history may lag behind the profile, or be ahead of it when its pages are read.
+        upto = _earlier(profile.history, changes.history or since)
+        state = {"history": upto, **count.kept(known.state)}
+        total = None
+        if changes.here or not count.is_settled(known.state):
+            total = count.expected(await self._requests.total(), known.state)
+        rows = [Row(name) for name in changes.came]
+        return Listing(
+            profile.address, rows, state, changes=True, removed=changes.left, total=total
+        )
 
     def raw(self, message: Message) -> Raw:
         """See `Api`."""
@@ -148,6 +170,13 @@ class GmailApi:
             self._emit(RemovalRefused(failure.detail))
             return False
         return True
+
+
+def _earlier(one: str, other: str) -> str:
+    """Of two points in the history."""
+    if not (one.isdecimal() and other.isdecimal()):
+        return one
+    return min(one, other, key=int)
 
 
 async def connect(

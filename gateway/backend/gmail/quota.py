@@ -20,6 +20,7 @@ from gateway.errors import Throttled
 _UNITS: Final = {
     ("GET", "profile"): 1,
     ("GET", "history"): 2,
+    ("GET", "INBOX"): 1,
     ("GET", "messages"): 5,
     ("POST", "trash"): 5,
     ("POST", "modify"): 5,

@@ -101,6 +101,15 @@ class Requests:
             pages.turn(text(page, "nextPageToken"))
         return list(found)
 
+    async def total(self) -> int | None:
+        """How many messages are in the inbox by Gmail's own count; None if it does not tell."""
+        answer = await self._caller.answer(
+            "GET", f"{self.base}/labels/INBOX", expect=_OK | {404}
+        )
+        told = answer.json()
+        total = told.get("messagesTotal") if isinstance(told, dict) else None
+        return total if type(total) is int else None
+
     async def changes(self, since: str, until: str) -> Changes | None:
         """What happened between two points of the history.
 

@@ -17,6 +17,7 @@ from gateway.backend.graph.delta import NO_TIME, Round
 from gateway.backend.graph.faults import refused
 from gateway.backend.graph.removal import Inbox, Removal
 from gateway.backend.graph.settings import GraphSettings
+from gateway.backend.http import count
 from gateway.backend.http.api import Listing, Message, Raw, Row, Traits
 from gateway.backend.http.client import Caller
 from gateway.backend.http.decode import LineFeeds
@@ -173,16 +174,10 @@ class GraphApi:
         return Folder(name, total)
 
     def _complete(self, found: Round, folder: Folder) -> Listing:
-        """Everything, with what the next login needs.
-
-        Folders can count more than they list. A difference that two lists in a row have is
-        the folder's own; one that only this list has may be mail that moved in meanwhile.
-        """
+        """Everything, with what the next login needs."""
         rows = [Row(name, received=max(0, time)) for name, time in found.received.items()]
-        surplus = str(folder.total - len(rows))
         before = {} if self._before is None else self._before.state
-        settled = surplus if before.get("surplus") == surplus else "0"
-        state = {"link": found.link, "surplus": surplus, "settled": settled}
+        state = {"link": found.link, **count.after_all(len(rows), folder.total, before)}
         return Listing(folder.id, rows, state)
 
 
@@ -193,12 +188,10 @@ def _changed(known: TextRecord, found: Round, folder: Folder) -> Listing:
         Row(name, received=known.received[places[name]] if name in places else max(0, time))
         for name, time in found.received.items()
     ]
-    state = {**known.state, "link": found.link}
-    settled = int(known.state.get("settled", "0"))
+    state = {"link": found.link, **count.kept(known.state)}
     removed = found.removed - found.received.keys()
-    return Listing(
-        folder.id, rows, state, changes=True, removed=removed, total=folder.total - settled
-    )
+    total = count.expected(folder.total, known.state)
+    return Listing(folder.id, rows, state, changes=True, removed=removed, total=total)
 
 
 def _owner(caller: Caller, settings: GraphSettings) -> str:
