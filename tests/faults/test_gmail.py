@@ -99,11 +99,14 @@ class TestLogin:
         scene.fake.fault(stage, BROKEN[fault])
         with bounded():
             reply = scene.try_login()
-        assert reply == (reply_of(Throttled) if fault in QUOTA else SYS_TEMP)
+        if stage == "LABEL" and fault in {"nothing", "a list"}:
+            assert reply.startswith(b"+OK")  # without a count the list is believed
+        else:
+            assert reply == (reply_of(Throttled) if fault in QUOTA else SYS_TEMP)
         scene.all_is_well()
 
     @pytest.mark.parametrize(
-        "fault", set(BROKEN) - {"429", "403 of a user", "403 of a project"}
+        "fault", sorted(set(BROKEN) - {"429", "403 of a user", "403 of a project"})
     )
     def test_history_may_pass(self, scene, fault):
         scene.login().quit()
@@ -272,7 +275,8 @@ class TestBody:
 class TestQuit:
     @pytest.mark.parametrize("stage", ["PROFILE", "BATCHMODIFY"])
     @pytest.mark.parametrize(
-        "fault", set(BROKEN) - {"HTML", "no JSON", "nothing", "a list", "nesting", "too much"}
+        "fault",
+        sorted(set(BROKEN) - {"HTML", "no JSON", "nothing", "a list", "nesting", "too much"}),
     )
     def test_not_done(self, scene, stage, fault):
         client = scene.login()
