@@ -317,3 +317,67 @@ def test_any_text_is_an_address_or_refused(text):
     except BadValue:
         return
     assert parse_listen(str(address)) == address
+
+
+# HTTP upstreams.
+
+
+@pytest.mark.parametrize(
+    ("text", "api", "base"),
+    [
+        ("jmap+https://Mail.Example.org", "jmap", "https://mail.example.org:443/"),
+        ("jmap+http://[::1]:8080/jmap/", "jmap", "http://[::1]:8080/jmap/"),
+        ("rest+https://a.b/base/ä b", "rest", "https://a.b:443/base/%C3%A4%20b/"),
+        ("rest+https://a.b/%41", "rest", "https://a.b:443/%41/"),
+        ("profile+https://a.b/x?profile=maildev", "profile", "https://a.b:443/x/"),
+        ("graph+http://127.0.0.1:9/contoso", "graph", "http://127.0.0.1:9/contoso/"),
+        ("gmail+http://127.0.0.1:9/", "gmail", "http://127.0.0.1:9/"),
+    ],
+)
+def test_the_url_of_an_http_mailbox_is_read(text, api, base):
+    url = UpstreamUrl.parse(text)
+    assert (url.api, url.base) == (api, base)
+    assert url.plaintext is base.startswith("http:")
+    assert UpstreamUrl.parse(str(url)) == url
+
+
+def test_well_known_upstreams_need_no_host():
+    graph, gmail = UpstreamUrl.parse("graph://contoso.example"), UpstreamUrl.parse("gmail://")
+    assert (graph.api, graph.path, graph.http) == ("graph", "/contoso.example", "https")
+    assert (gmail.api, gmail.path, gmail.http) == ("gmail", "", "https")
+    assert [str(graph), str(gmail)] == ["graph://contoso.example", "gmail://"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jmap://a.b",
+        "jmap+https://",
+        "jmap+https:///path",
+        "jmap+https://a.b:0/",
+        "jmap+https://a.b/x#y",
+        "jmap+https://a.b/\x07",
+        "jmap+https://kim@a.b/",
+        "rest+ftp://a.b",
+        "profile+https://a.b/?profile=",
+        "profile+https://a.b/?profile=../x",
+        "profile+https://a.b/?name=x",
+        "graph://a/b",
+        "graph://kim@a",
+        "graph+https://a.b",
+        "gmail+https://a.b/path",
+        "gmail+http://",
+    ],
+)
+def test_a_bad_url_of_an_http_mailbox_is_refused(text):
+    with pytest.raises(BadValue):
+        UpstreamUrl.parse(text)
+
+
+def test_a_token_needs_no_password_for_clients_of_this_machine(tmp_path):
+    (tmp_path / "token").write_text("t")
+    settings = load(
+        None,
+        {"upstream.url": "gmail://", "upstream.http.token_file": str(tmp_path / "token")},
+    )
+    assert settings.upstream.http.token_file == tmp_path / "token"
