@@ -1,4 +1,8 @@
-"""Learns how many octets messages have, by reading each once."""
+"""Learns how many octets messages have, by reading each once.
+
+A message that cannot be read fails the login that meets it, as the fault may pass. At the next
+login it may fail alone: one message that the upstream cannot give must not keep the others.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +32,7 @@ class Lesson:
     Args:
         indexes: Which, in the maildrop.
         fetch: Makes the body that reads one, and notes its octets.
+        troubled: Called when one could not be read; whether that is so for the second time.
         save: Keeps what was noted so far.
         timeout: Seconds for all.
         reactor: Tells the time.
@@ -39,6 +44,7 @@ class Lesson:
         indexes: Sequence[int],
         *,
         fetch: Callable[[int], HttpBody],
+        troubled: Callable[[int], bool],
         save: Callable[[], None],
         timeout: float,
         reactor: Any,
@@ -47,6 +53,7 @@ class Lesson:
         self._left = len(indexes)
         self._queue: Iterator[int] = iter(indexes)
         self._fetch = fetch
+        self._troubled = troubled
         self._save = save
         self._timeout = timeout
         self._reactor = reactor
@@ -74,6 +81,10 @@ class Lesson:
         if self._failure is not None:
             raise self._failure
 
+    def stop(self) -> None:
+        """Learn no more; what was learned is saved."""
+        self._fail(Unavailable("nobody waits for the sizes any more"))
+
     async def _read(self) -> None:
         for index in self._queue:
             if self._failure is not None:
@@ -85,7 +96,9 @@ class Lesson:
             except MessageGone:
                 pass  # it will not be missed
             except Failure as failure:
-                self._fail(failure)
+                # With a failure already there, it was only told to stop.
+                if self._failure is None and not self._troubled(index):
+                    self._fail(failure)
             else:
                 self._note()
             finally:

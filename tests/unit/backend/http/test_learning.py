@@ -1,0 +1,88 @@
+"""Learning sizes where a message cannot be read, and behind a session's back."""
+
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from gateway.errors import Unavailable
+from tests.support.fake_http import Reply
+from tests.unit.backend.http.shelf import INEXACT, MemoryIndex, failure, read
+
+
+async def until(condition):
+    for _ in range(200):
+        if condition():
+            return
+        await deferLater(reactor, 0.01)
+    raise AssertionError("it did not come to that")
+
+
+def sizes(shelf, maildrop):
+    return [len(shelf.messages[ref]) for ref in maildrop.refs]
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_message_that_cannot_be_read_keeps_the_others_once(shelf, desk):
+    index, bad = MemoryIndex(), list(shelf.messages)[2]
+    shelf.spoil(f"/raw/{bad}", Reply(500, b"no MIME form of it"), times=99)
+    assert isinstance(await failure(desk(INEXACT, index=index).opened()), Unavailable)
+    session, maildrop = await desk(INEXACT, index=index).opened()
+    others = [place for place, ref in enumerate(maildrop.refs) if ref != bad]
+    expected = sizes(shelf, maildrop)
+    assert [maildrop.octets[place] for place in others] == [expected[i] for i in others]
+    assert not session.capabilities.exact_octets
+    assert isinstance(await failure(read(session, bad)), Unavailable)
+    shelf.heal()
+    session, maildrop = await desk(INEXACT, index=index).opened()
+    assert list(maildrop.octets) == expected
+    assert session.capabilities.exact_octets
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_message_that_was_read_after_all_is_waited_for_again(shelf, desk):
+    """What is remembered of it goes when it is learned."""
+    index, bad = MemoryIndex(), list(shelf.messages)[2]
+    shelf.spoil(f"/raw/{bad}", Reply(500, b""), times=1)
+    await failure(desk(INEXACT, index=index).opened())
+    _, maildrop = await desk(INEXACT, index=index).opened()
+    assert list(maildrop.octets) == sizes(shelf, maildrop)
+    record = index.load_texts("shelf b'kim'")
+    assert set(record.flags) == {1}
+
+
+@pytest_twisted.ensureDeferred
+async def test_estimates_are_learned_while_the_session_lasts(shelf, desk):
+    index = MemoryIndex()
+    session, maildrop = await desk(INEXACT, index=index, sizes="estimate").opened()
+    assert not session.capabilities.exact_octets
+    told = list(maildrop.octets)
+    await until(lambda: shelf.count("/raw/") == len(maildrop))
+    await until(lambda: session.capabilities.exact_octets)
+    assert list(maildrop.octets) == told  # what the client was told does not move
+    await session.close()
+    session, maildrop = await desk(INEXACT, index=index, sizes="estimate").opened()
+    assert list(maildrop.octets) == sizes(shelf, maildrop)
+    assert shelf.count("/raw/") == len(maildrop)
+
+
+@pytest_twisted.ensureDeferred
+async def test_it_goes_on_in_a_session_that_is_kept_and_ends_with_it(shelf, desk):
+    shelf.delay = 0.05
+    index = MemoryIndex()
+    session, maildrop = await desk(INEXACT, index=index, sizes="estimate").opened()
+    session.rest()
+    await until(lambda: shelf.count("/raw/") >= 3)
+    await session.close()
+    asked = shelf.count("/raw/")
+    await deferLater(reactor, 0.2)
+    assert shelf.count("/raw/") <= asked + 1
+    learned = [flags & 1 for flags in index.load_texts("shelf b'kim'").flags]
+    assert 1 <= sum(learned) < len(maildrop)
+
+
+@pytest_twisted.ensureDeferred
+async def test_not_if_it_is_switched_off(shelf, desk):
+    options = {"sizes": "estimate", "learn_behind": False}
+    await desk(INEXACT, **options).opened()
+    await deferLater(reactor, 0.1)
+    assert shelf.count("/raw/") == 0
