@@ -213,8 +213,10 @@ class TestRemoval:
                 assert client.stat()[0] == len(LETTERS)
         assert "BATCH" not in graph.stages()
 
+    @pytest.mark.parametrize("bind", [True, False])
     @pytest.mark.parametrize("delete", ["trash", "permanent"])
-    def test_what_the_owner_put_elsewhere_stays_there(self, graph, delete):
+    def test_what_the_owner_put_elsewhere_stays_there(self, graph, delete, bind):
+        graph.folders_bind = bind
         first, second, third, fourth = fill(graph, LETTERS[:4])
         with running(graph, own={"delete": delete}) as gateway, gateway.open() as client:
             for number in range(1, 5):
@@ -230,7 +232,9 @@ class TestRemoval:
         trash = {third: "deleteditems", fourth: "deleteditems"} if delete == "trash" else {}
         assert left == {first: "archive", **trash}
 
-    def test_a_forgotten_delta_asks_for_each(self, graph):
+    @pytest.mark.parametrize("bind", [True, False])
+    def test_a_forgotten_delta_asks_for_each(self, graph, bind):
+        graph.folders_bind = bind
         first, *_ = fill(graph, LETTERS[:3])
         with running(graph) as gateway, gateway.open() as client:
             for number in range(1, 4):

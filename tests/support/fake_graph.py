@@ -37,6 +37,8 @@ class FakeGraph(CloudServer):
             batch and returns a reply instead of the real one, or None.
         most_at_once: the most requests that a mailbox had at once.
         page: how many rows a page has if the client does not say.
+        folders_bind: whether a message is found by the path of its own folder only; the
+            documentation does not say.
         uncounted: how many items folders count beyond those that they list.
     """
 
@@ -50,6 +52,7 @@ class FakeGraph(CloudServer):
         self.most_at_once = 0
         self.page, self.most_a_page = PAGE, MOST_A_PAGE
         self.uncounted = 0
+        self.folders_bind = True
         self._active = {}
         self._states = {}
 
@@ -147,7 +150,7 @@ class FakeGraph(CloudServer):
                 return self._delta(request, mailbox, mailbox.folder(folder), immutable)
             case method, ["mailFolders", folder, "messages", text, *action]:
                 item = mailbox.find(text, immutable)
-                if item.folder != mailbox.folder(folder):
+                if self.folders_bind and item.folder != mailbox.folder(folder):
                     refuse(404, "ErrorItemNotFound", "The specified object was not found.")
                 return self._message(request, mailbox, item, method, action, immutable)
             case method, ["messages", text, *action]:
