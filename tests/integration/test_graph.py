@@ -286,6 +286,18 @@ class TestRemoval:
             assert client.quit() == b"+OK 2 messages removed, goodbye\r\n"
         assert len(graph.box.inside("recoverableitemsdeletions")) == 2
 
+    def test_nobody_knows_where_it_is(self, graph):
+        """What left the inbox, by what the delta tells, and cannot be looked for, is kept."""
+        first, *_ = fill(graph, LETTERS[:2])
+        graph.refuse_in_batch = lambda method, *_: error(500, "x") if method == "GET" else None
+        with running(graph) as gateway, gateway.open() as client:
+            client.ok("DELE 1")
+            client.ok("DELE 2")
+            graph.box.move(first, "archive")
+            assert client.quit().startswith(b"-ERR [SYS/TEMP]")
+        assert graph.box.items[first].folder == "archive"
+        assert graph.box.inside("inbox") == []
+
     def test_too_much_at_once_is_tried_again(self, graph):
         fill(graph, LETTERS)
         told = []
