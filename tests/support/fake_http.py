@@ -55,6 +55,7 @@ class Reply:
         cut: Octets of the body after which the connection is reset.
         hang: Octets of the body after which nothing more comes.
         pace: Seconds between pieces of 4096 octets.
+        raw: Octets that are sent instead of all that, before the connection is closed.
     """
 
     status: int = 200
@@ -65,6 +66,7 @@ class Reply:
     cut: int | None = None
     hang: int | None = None
     pace: float = 0.0
+    raw: bytes | None = None
 
 
 @dataclass
@@ -233,6 +235,11 @@ def _handler(fake):
         do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = _answer  # noqa: N815
 
         def _send(self, reply):
+            if reply.raw is not None:
+                self.wfile.write(reply.raw)
+                self.wfile.flush()
+                self.close_connection = True
+                return
             body, kind = reply.body, None
             if not isinstance(body, bytes):
                 body, kind = json.dumps(body).encode(), "application/json"

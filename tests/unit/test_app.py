@@ -13,6 +13,7 @@ from gateway.app import backend
 from gateway.app.gateway import Gateway, ServerCertificate
 from gateway.app.sockets import open_all
 from gateway.backend.embedded.driver import MaildirBackend
+from gateway.backend.http.driver import HttpBackend
 from gateway.backend.imap.driver import ImapBackend
 from gateway.config import Settings, load
 from gateway.errors import Misconfigured
@@ -99,6 +100,18 @@ def test_an_imap_url_gets_the_imap_driver_with_its_security(
 def opened(make_settings, *names):
     settings = make_settings(listen__plain=list(names), upstream__maildir__password="own")
     return open_all(settings.listen)
+
+
+def test_a_jmap_url_gets_the_jmap_driver(make_settings, reactor):
+    settings = make_settings(upstream__url="jmap+https://mail.example.org/jmap")
+    assert isinstance(backend(settings, reactor, Emitter(lambda *_: None)), HttpBackend)
+
+
+def test_a_url_without_a_driver_is_misconfigured(make_settings, reactor, monkeypatch):
+    monkeypatch.setattr("gateway.app.upstreams._MAKERS", {})
+    settings = make_settings(upstream__url="gmail://")
+    with pytest.raises(Misconfigured, match="gmail://"):
+        backend(settings, reactor, Emitter(lambda *_: None))
 
 
 @pytest.mark.parametrize(

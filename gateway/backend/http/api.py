@@ -34,6 +34,7 @@ class Traits:
         prefix: Put before ids, with a dot, to make unique-ids: where ids mean something
             only within a generation or a folder. Empty where they are unique by themselves.
         stable_ids: Unique-ids are the same tomorrow.
+        keep: Whether the session may be kept after QUIT; not with a lock upstream.
     """
 
     exact_octets: bool
@@ -43,6 +44,7 @@ class Traits:
     concurrency: int | None = None
     prefix: str = ""
     stable_ids: bool = True
+    keep: bool = True
 
 
 @dataclass(frozen=True, slots=True)

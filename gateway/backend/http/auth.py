@@ -5,6 +5,7 @@ import hmac
 import re
 import shlex
 from base64 import b64encode
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -18,12 +19,22 @@ from gateway.maildrop import Login
 
 # RFC 6750 §2.1: b64token.
 _TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*\Z")
+_HEADER = "Authorization"
+_REFUSALS = frozenset({401})
 _LARGEST_TOKEN = 1 << 16
 _LONGEST_PASSWORD = 4096
 
 
 class Authorization(Protocol):
-    """Gives requests their credentials. A value never appears in a text."""
+    """Gives requests their credentials. A value never appears in a text.
+
+    Attributes:
+        header: The name of the header that has the value.
+        refusals: Statuses that say that the value is no good.
+    """
+
+    header: str
+    refusals: Container[int]
 
     def check(self, login: Login) -> None:
         """What can be known without the upstream.
@@ -33,7 +44,7 @@ class Authorization(Protocol):
         """
 
     async def value(self, login: Login) -> bytes:
-        """The value of the header Authorization.
+        """The value of the header; empty if none is to be sent.
 
         Raises:
             BadCredentials, ConsentMissing: There is none.
@@ -48,6 +59,9 @@ class Authorization(Protocol):
 
 class Basic:
     """The client's name and password as they are (RFC 7617)."""
+
+    header = _HEADER
+    refusals: Container[int] = _REFUSALS
 
     def check(self, login: Login) -> None:
         """See `Authorization`."""
@@ -77,6 +91,9 @@ class Bearer:
         password_file: What clients must give as password; None for anything.
     """
 
+    header = _HEADER
+    refusals: Container[int] = _REFUSALS
+
     def __init__(self, source: "TokenSource", password_file: Path | None) -> None:
         self._source = source
         self._password_file = password_file
@@ -85,7 +102,7 @@ class Bearer:
         """See `Authorization`."""
         if self._password_file is None:
             return
-        expected = _first_line(self._password_file)
+        expected = first_line(self._password_file)
         given = login.password.get_secret_value()
         if not hmac.compare_digest(expected, given):
             raise BadCredentials("the password is not that of client_password_file")
@@ -271,7 +288,12 @@ def _clean(text: bytes, source: str) -> bytes:
     return token
 
 
-def _first_line(path: Path) -> bytes:
+def first_line(path: Path) -> bytes:
+    """The password in a file.
+
+    Raises:
+        Misconfigured: There is none.
+    """
     try:
         with path.open("rb") as file:
             line = file.readline(_LONGEST_PASSWORD).rstrip(b"\r\n")

@@ -106,6 +106,7 @@ class Caller:
     Attributes:
         slots: Requests that may be under way; a driver may lower `slots.limit`.
         login: The login, for APIs that have the name in their URLs.
+        authorization: As given; a driver that has logged in otherwise puts its own here.
         pace: Called before each request with its method and URL; may wait, or fail.
         explain: Called with a refusal's status and the beginning of its body; the failure
             that it is, or None if the status says all. Throttled is waited for as 429 is.
@@ -116,10 +117,10 @@ class Caller:
         self.slots = Slots(client.settings.concurrency)
         self.settings = client.settings
         self.reactor = client.reactor
+        self.authorization = authorization
         self.pace: Callable[[str, str], Awaitable[None]] | None = None
         self.explain: Callable[[int, bytes], Failure | None] | None = None
         self._client = client
-        self._authorization = authorization
 
     def resolve(self, target: str, base: str | None = None) -> str:
         """The absolute URL of what an answer names.
@@ -201,7 +202,7 @@ class _Sending:
     ) -> None:
         self._caller = caller
         self._client = caller._client  # noqa: SLF001 - two halves of one thing
-        self._authorization = caller._authorization  # noqa: SLF001
+        self._authorization = caller.authorization
         self._method = method
         self._url = url
         self._headers = headers
@@ -229,7 +230,8 @@ class _Sending:
                 raise failure or self._failure(response, value, told)
 
     async def _send(self, value: bytes, *, repeatable: bool) -> Response:
-        headers = {**self._headers, "Authorization": value.decode("ascii")}
+        credentials = {self._authorization.header: value.decode()} if value else {}
+        headers = {**self._headers, **credentials}
         try:
             return await self._client.send(self._method, self._url, headers, self._body)
         except NeverReceived:
@@ -243,7 +245,7 @@ class _Sending:
             return self._redirected(response)
         if response.status in _BUSY:
             return await self._wait(response, busy=response.status == 429)
-        if response.status == 401 and not self._renewed:
+        if response.status in self._authorization.refusals and not self._renewed:
             self._renewed = True
             if await self._authorization.refused(value):
                 response.discard()
@@ -282,11 +284,12 @@ class _Sending:
 
     def _failure(self, response: Response, value: bytes, told: bytes) -> Failure:
         """What the upstream said goes to the log, the credentials do not."""
-        for secret in (value.split()[-1], self._caller.login.password.get_secret_value()):
+        secrets = (value, *value.split()[-1:], self._caller.login.password.get_secret_value())
+        for secret in secrets:
             told = told.replace(secret, b"***") if secret else told
         said = printable(b" ".join(told.split()))
         shown = f"{response.status} to {self._method} {shown_url(self._url)}: {said}"
-        if response.status == 401:
+        if response.status in self._authorization.refusals:
             failure = self._authorization.failure()
             return type(failure)(f"{failure.detail}: {said}")
         return faults.of_status(response.status, shown)

@@ -10,10 +10,9 @@ import re
 from gateway.backend.http.decode import Undecodable
 
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
-# Outside strings only these count; inside, a run without a quote or a backslash.
+_NO_BASE64 = "the message is not base64"
+# Outside strings only these count.
 _OUTSIDE = re.compile(rb'[^"{}\[\]:,]*')
-_INSIDE = re.compile(rb'[^"\\]*')
 _LONGEST_NAME = 256
 _DEEPEST = 64
 
@@ -105,8 +104,7 @@ class JsonField:
         """Inside a string; returns where to go on."""
         if self._escape:
             return self._escaped(chunk, place, out)
-        match = _INSIDE.match(chunk, place)
-        stop = match.end() if match else place
+        stop = _end(chunk, place)
         self._take(chunk[place:stop], out)
         if stop == len(chunk):
             return stop
@@ -148,17 +146,33 @@ class JsonField:
 
     def _decode(self, part: bytes) -> bytes:
         text = part.translate(_TO_STANDARD).rstrip(b"=")
-        if _NOT_BASE64.search(text) or (self._padding and text):
-            raise Undecodable("the message is not base64")
+        if self._padding and text:
+            raise Undecodable(_NO_BASE64)
         self._padding = self._padding or len(text) != len(part)
         text = self._quad + text
         whole = len(text) & ~3
         self._quad = text[whole:]
-        return binascii.a2b_base64(text[:whole])
+        return _octets(text[:whole])
 
     def _last_quad(self) -> bytes:
         """The end, with or without its padding."""
         rest, self._quad = self._quad, b""
         if len(rest) % 4 == 1:
             raise Undecodable("the message's base64 ends in the middle")
-        return binascii.a2b_base64(rest + b"=" * (-len(rest) % 4))
+        return _octets(rest + b"=" * (-len(rest) % 4))
+
+
+def _octets(quads: bytes) -> bytes:
+    """Whole quads decoded; at C speed, which no pattern before it would have."""
+    try:
+        return binascii.a2b_base64(quads, strict_mode=True)
+    except binascii.Error:
+        raise Undecodable(_NO_BASE64) from None
+
+
+def _end(chunk: bytes, place: int) -> int:
+    """Where a quote or a backslash comes first; the chunk's end if none does."""
+    quote = chunk.find(b'"', place)
+    end = len(chunk) if quote < 0 else quote
+    backslash = chunk.find(b"\\", place, end)
+    return end if backslash < 0 else backslash

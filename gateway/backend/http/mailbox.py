@@ -163,7 +163,7 @@ class HttpSession:
     @property
     def reusable(self) -> bool:
         """Whether its credentials were good to the last."""
-        return not self._failed and not self._closed
+        return not self._failed and not self._closed and self._api.traits.keep
 
     def rest(self) -> None:
         """See `gateway.backend.port.ReusableSession.rest`."""

@@ -97,7 +97,7 @@ class HttpSettings(Section):
         "upstream can send the rest (Range).",
     )
     max_answer: int = Field(
-        default=32 << 20,
+        default=8 << 20,
         ge=65_536,
         le=1 << 30,
         description="Largest answer taken, in octets; messages are not answers.",

@@ -62,7 +62,7 @@ def findings(
     Raises:
         CheckFailed: The rest is pointless.
     """
-    yield from _connection(settings)
+    yield from connection(settings)
     opinion = SECOND_OPINIONS.get(settings.upstream.url.api)
     second = None if opinion is None else opinion(settings, login)
     warnings: list[str] = []
@@ -104,7 +104,12 @@ async def look(driver: Any, login: Login, sample: int) -> Look:
         await driver.close()
 
 
-def _connection(settings: Settings) -> Iterator[Finding]:
+def connection(settings: Settings) -> Iterator[Finding]:
+    """Who answers, and by which way.
+
+    Raises:
+        CheckFailed: Nobody does.
+    """
     url = settings.upstream.url
     if not url.host:
         return  # where its maker has it; the driver verifies its certificate
