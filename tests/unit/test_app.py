@@ -109,8 +109,8 @@ def test_a_jmap_url_gets_the_jmap_driver(make_settings, reactor):
 
 def test_a_url_without_a_driver_is_misconfigured(make_settings, reactor, monkeypatch):
     monkeypatch.setattr("gateway.app.upstreams._MAKERS", {})
-    settings = make_settings(upstream__url="gmail://")
-    with pytest.raises(Misconfigured, match="gmail://"):
+    settings = make_settings(upstream__url="rest+https://mail.example.org")
+    with pytest.raises(Misconfigured, match="rest"):
         backend(settings, reactor, Emitter(lambda *_: None))
 
 
