@@ -3,17 +3,18 @@
 https://developers.google.com/workspace/gmail/api/guides/handle-errors
 """
 
-import json
-from typing import Any, Final
+import re
+from typing import Final
 
 from gateway.errors import BadCredentials, Failure, Misconfigured, Throttled
-from gateway.telemetry import printable
 
+# In `errors` and in `details`, which spell them differently; the body may be cut off.
+_REASON: Final = re.compile(rb'"reason"\s*:\s*"([A-Za-z_]{1,64})"')
 # The quota is spent: Gmail tells that by 403 as well as by 429.
 _BUSY: Final = frozenset(
     {"ratelimitexceeded", "userratelimitexceeded", "dailylimitexceeded", "quotaexceeded"}
 )
-_SCOPE: Final = frozenset({"insufficientpermissions", "access_token_scope_insufficient"})
+_SCOPE: Final = frozenset({"insufficientpermissions", "accesstokenscopeinsufficient"})
 
 
 def explained(status: int, body: bytes, *, by_name: bool) -> Failure | None:
@@ -26,21 +27,13 @@ def explained(status: int, body: bytes, *, by_name: bool) -> Failure | None:
     """
     if status != 403:
         return None
-    reason = _reason(body)
-    told = f"Gmail answers 403 {printable(reason.encode())}".rstrip()
-    if reason in _BUSY:
-        return Throttled(told)
-    if reason == "forbidden" and by_name:
-        return BadCredentials(f"{told}: the token is not for the mailbox of this name")
-    if reason in _SCOPE:
-        return Misconfigured(f"{told}: the token lacks a scope, see docs/upstreams.md")
-    return Misconfigured(told)
-
-
-def _reason(body: bytes) -> str:
-    """The reason in an error's body, in lower case; empty if there is none."""
-    try:
-        error: Any = json.loads(body)["error"]
-        return str(error["errors"][0]["reason"]).lower()
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
-        return ""
+    told = [found.decode("ascii") for found in _REASON.findall(body)]
+    reasons = {each.lower().replace("_", "") for each in told}
+    shown = " ".join(["Gmail answers 403", *told[:3]])
+    if reasons & _BUSY:
+        return Throttled(shown)
+    if reasons & _SCOPE:
+        return Misconfigured(f"{shown}: the token lacks a scope, see docs/upstreams.md")
+    if "forbidden" in reasons and by_name:
+        return BadCredentials(f"{shown}: the token is not for the mailbox of this name")
+    return Misconfigured(shown)
