@@ -290,3 +290,21 @@ async def test_a_reload_without_a_certificate_is_nothing(make_settings, reactor)
     await start(gateway, settings)
     gateway.reload()
     await gateway.stop()
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("graph://contoso.example", "https://graph.microsoft.com"),
+        ("graph+https://graph.microsoft.us/contoso.example", "https://graph.microsoft.us:443"),
+        ("gmail://", "https://gmail.googleapis.com"),
+        ("gmail+http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+    ],
+)
+def test_clouds_are_where_their_makers_have_them(make_settings, reactor, tmp_path, url, base):
+    (tmp_path / "token").write_text("t\n")
+    settings = make_settings(
+        upstream__url=url, upstream__http__token_file=str(tmp_path / "token")
+    )
+    driver = backend(settings, reactor, Emitter(lambda *_: None))
+    assert driver._room.client.targets.base == base
