@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred, gatherResults
 
 from gateway.backend.http.body import HttpBody
+from gateway.backend.http.keep import Keeper, Keeping
 from gateway.errors import Failure, MessageGone, Unavailable
 from gateway.telemetry import Emitter, Event, Level
 
@@ -32,6 +33,7 @@ class Lesson:
     Args:
         indexes: Which, in the maildrop.
         fetch: Makes the body that reads one, and notes its octets.
+        keeper: Keeps what was read, if it is small.
         troubled: Called when one could not be read; whether that is so for the second time.
         save: Keeps what was noted so far.
         timeout: Seconds for all.
@@ -44,6 +46,7 @@ class Lesson:
         indexes: Sequence[int],
         *,
         fetch: Callable[[int], HttpBody],
+        keeper: Keeper,
         troubled: Callable[[int], bool],
         save: Callable[[], None],
         timeout: float,
@@ -53,6 +56,7 @@ class Lesson:
         self._left = len(indexes)
         self._queue: Iterator[int] = iter(indexes)
         self._fetch = fetch
+        self._keeper = keeper
         self._troubled = troubled
         self._save = save
         self._timeout = timeout
@@ -89,10 +93,10 @@ class Lesson:
         for index in self._queue:
             if self._failure is not None:
                 return
-            body = self._fetch(index)
+            body, sink = self._fetch(index), self._keeper.sink(index)
             self._bodies.add(body)
             try:
-                await body.start(_Nobody())
+                await body.start(sink)
             except MessageGone:
                 pass  # it will not be missed
             except Failure as failure:
@@ -100,13 +104,15 @@ class Lesson:
                 if self._failure is None and not self._troubled(index):
                     self._fail(failure)
             else:
-                self._note()
+                self._note(sink)
             finally:
+                sink.drop()
                 self._bodies.discard(body)
 
-    def _note(self) -> None:
+    def _note(self, sink: Keeping) -> None:
         if self._failure is not None:
-            return
+            return  # it was stopped, perhaps in the middle
+        sink.whole()
         self._learned += 1
         self._left -= 1
         if self._learned % _SAVE_EVERY == 0:
@@ -122,13 +128,3 @@ class Lesson:
         )
         for body in list(self._bodies):
             body.stop()
-
-
-class _Nobody:
-    """Takes a message and keeps nothing of it."""
-
-    def begin(self, octets: int | None) -> None:
-        """See `gateway.backend.port.Sink`."""
-
-    def write(self, chunk: bytes) -> None:
-        """See `gateway.backend.port.Sink`."""

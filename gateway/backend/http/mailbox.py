@@ -15,6 +15,7 @@ from gateway.backend.http.api import Api, Listing, Message, explained
 from gateway.backend.http.body import HttpBody
 from gateway.backend.http.client import Caller
 from gateway.backend.http.faults import of_the_closed_set
+from gateway.backend.http.keep import Keeper
 from gateway.backend.http.learn import Lesson
 from gateway.backend.port import Body, Capabilities
 from gateway.errors import EpochChanged, Failure, Unavailable
@@ -89,6 +90,9 @@ class HttpSession:
         self._announced: array[int] = array("q")
         self._ahead: Ahead | None = None
         self._behind: Lesson | None = None
+        self._keeper = Keeper(
+            self._settings.prefetch_session if self._settings.prefetch else 0, budget
+        )
         self._unsaved = False
         self._failed = False
         self._closed = False
@@ -135,6 +139,9 @@ class HttpSession:
         index = self._position(ref)
         if top is not None or not self._settings.prefetch:
             return self._fetch(index)
+        kept = self._keeper.body(index)
+        if kept is not None:
+            return kept
         return AheadBody(self._reading_ahead(), index, lambda: self._fetch(index))
 
     async def commit(self, plan: CommitPlan) -> Outcome:
@@ -222,17 +229,21 @@ class HttpSession:
     async def _learn(self, record: TextRecord) -> None:
         unknown = records.unlearned(record, self._api.traits)
         if unknown:
-            lesson = self._lesson(record, unknown, self._settings.learn_timeout)
+            timeout = self._settings.learn_timeout
+            lesson = self._lesson(record, unknown, timeout, self._keeper)
             await lesson.run(self._caller.slots.limit)
 
     def _learn_behind(self, record: TextRecord) -> None:
         """One message at a time, as long as the session lasts or is kept after QUIT."""
         unknown = records.unlearned(record, self._api.traits)
         if unknown:
-            self._behind = self._lesson(record, unknown, _DAY)
+            nothing = Keeper(0, self._budget)
+            self._behind = self._lesson(record, unknown, _DAY, nothing)
             Deferred.fromCoroutine(self._behind.run(1)).addErrback(_expected)
 
-    def _lesson(self, record: TextRecord, unknown: Sequence[int], timeout: float) -> Lesson:
+    def _lesson(
+        self, record: TextRecord, unknown: Sequence[int], timeout: float, keeper: Keeper
+    ) -> Lesson:
         def troubled(index: int) -> bool:
             again = bool(record.flags[index] & TROUBLED)
             record.flags[index] |= TROUBLED
@@ -242,6 +253,7 @@ class HttpSession:
         return Lesson(
             unknown,
             fetch=self._fetch,
+            keeper=keeper,
             troubled=troubled,
             save=self._save,
             timeout=timeout,
@@ -308,6 +320,7 @@ class HttpSession:
         return self._ahead
 
     def _drop_ahead(self) -> None:
+        self._keeper.drop()
         if self._ahead is not None:
             self._ahead.drop()
             self._ahead = None

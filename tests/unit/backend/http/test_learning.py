@@ -86,3 +86,54 @@ async def test_not_if_it_is_switched_off(shelf, desk):
     await desk(INEXACT, **options).opened()
     await deferLater(reactor, 0.1)
     assert shelf.count("/raw/") == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_was_read_to_learn_is_not_asked_for_again(shelf, desk):
+    session, maildrop = await desk(INEXACT).opened()
+    assert shelf.count("/raw/") == 5
+    for ref in reversed(maildrop.refs):
+        assert await read(session, ref) == shelf.messages[ref]
+    assert shelf.count("/raw/") == 5
+    budget = session._budget
+    assert budget.take(64 << 20)  # all of it was given back
+    budget.give(64 << 20)
+    # Once: the second time it is asked for.
+    assert await read(session, maildrop.refs[2]) == shelf.messages[maildrop.refs[2]]
+    assert shelf.count("/raw/") == 6
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_not_read_is_given_back_at_the_end(shelf, desk):
+    session, _ = await desk(INEXACT).opened()
+    budget = session._budget
+    assert not budget.take(64 << 20)
+    session.rest()
+    assert budget.take(64 << 20)
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_more_is_kept_than_a_session_may(shelf, desk):
+    whole = sum(map(len, shelf.messages.values()))
+    session, maildrop = await desk(INEXACT, prefetch_session=whole - 1, concurrency=1).opened()
+    for ref in maildrop.refs:
+        assert await read(session, ref) == shelf.messages[ref]
+    assert shelf.count("/raw/") == 6
+
+
+@pytest_twisted.ensureDeferred
+async def test_nothing_is_kept_without_read_ahead(shelf, desk):
+    session, maildrop = await desk(INEXACT, prefetch=False).opened()
+    assert await read(session, maildrop.refs[0]) == shelf.messages[maildrop.refs[0]]
+    assert shelf.count("/raw/") == 6
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_kept_message_can_be_stopped(shelf, desk):
+    from tests.unit.backend.http.shelf import Sink
+
+    session, maildrop = await desk(INEXACT).opened()
+    body = session.body(maildrop.refs[0])
+    sink = Sink(on_write=lambda chunk: body.stop())
+    octets = await body.start(sink)
+    assert octets == len(sink.octets)
