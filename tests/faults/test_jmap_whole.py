@@ -82,13 +82,16 @@ def test_a_kept_session_sees_what_is_new_and_asks_little():
 
 
 def test_top_of_a_huge_message_again_and_again():
-    with FakeJmap([HUGE, LETTERS[1]]) as fake, RunningGateway(url_of(fake)) as gateway:
-        with gateway.login("kim", "pw") as client:
-            for _ in range(20):
-                client.ok("TOP 1 2")
-                assert b"".join(client.raw_body()) == HUGE[:171]
-            assert client.retr(2) == LETTERS[1]
-            assert client.quit().startswith(b"+OK")
+    with (
+        FakeJmap([HUGE, LETTERS[1]]) as fake,
+        RunningGateway(url_of(fake)) as gateway,
+        gateway.login("kim", "pw") as client,
+    ):
+        for _ in range(20):
+            client.ok("TOP 1 2")
+            assert b"".join(client.raw_body()) == HUGE[:171]
+        assert client.retr(2) == LETTERS[1]
+        assert client.quit().startswith(b"+OK")
 
 
 def test_many_sessions_at_once():
@@ -108,12 +111,15 @@ def test_many_sessions_at_once():
 
 def test_an_upstream_that_hangs_holds_nobody_else_up():
     settings = {"upstream": {"http": {"response_timeout": 5}}}
-    with FakeJmap(LETTERS) as fake, RunningGateway(url_of(fake), settings=settings) as gateway:
-        with gateway.client() as stuck:
-            fake.spoil("/session", Reply(200, b"{}", delay=30))
-            stuck.ok("USER stuck")
-            stuck.send(b"PASS pw\r\n")
-            time.sleep(0.2)
-            with gateway.login("kim", "pw") as client:
-                assert client.retr(1) == LETTERS[0]
-            assert stuck.line().startswith(b"-ERR [SYS/TEMP]")
+    with (
+        FakeJmap(LETTERS) as fake,
+        RunningGateway(url_of(fake), settings=settings) as gateway,
+        gateway.client() as stuck,
+    ):
+        fake.spoil("/session", Reply(200, b"{}", delay=30))
+        stuck.ok("USER stuck")
+        stuck.send(b"PASS pw\r\n")
+        time.sleep(0.2)
+        with gateway.login("kim", "pw") as client:
+            assert client.retr(1) == LETTERS[0]
+        assert stuck.line().startswith(b"-ERR [SYS/TEMP]")
