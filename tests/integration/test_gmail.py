@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.cloud_gateway import PASSWORD, CloudGateway
 from tests.support.cloud_server import answer, change, do
-from tests.support.fake_gmail import MODIFY, READ, FakeGmail
+from tests.support.fake_gmail import MODIFY, READ, FakeGmail, GmailBox
 from tests.support.mail import awkward, crlf_form
 from tests.support.pop3_client import Refused
 from tests.support.readers import READERS, Account
@@ -283,6 +283,23 @@ class TestRemoval:
             assert client.quit() == b"+OK 3 messages removed, goodbye\r\n"
         assert gmail.box.inbox == []
         assert gmail.stages()[-3:] == ["TRASH"] * 3
+
+    def test_the_token_is_for_somebody_else_by_now(self, gmail):
+        fill(gmail, LETTERS)
+        with running(gmail, own={"mailbox": "me"}) as gateway, gateway.open() as client:
+            client.ok("DELE 1")
+            box, gmail.box = gmail.box, GmailBox("bob@example.org")
+            gmail.tokens = {"token": "bob@example.org"}
+            assert client.quit().startswith(b"-ERR [SYS/TEMP]")
+        assert len(box.inbox) == len(LETTERS)
+
+    def test_a_404_that_is_not_of_gmail_removes_nothing(self, gmail):
+        fill(gmail, LETTERS)
+        for stage in ("BATCHMODIFY", "TRASH"):
+            gmail.fault(stage, answer(404, b"<html>no such page", content_type="text/html"))
+        with running(gmail) as gateway, gateway.open() as client:
+            client.ok("DELE 1")
+            assert client.quit().startswith(b"-ERR [SYS/TEMP]")
 
     @pytest.mark.parametrize(("delete", "scope"), [("trash", READ), ("permanent", MODIFY)])
     def test_a_token_that_may_not(self, gmail, delete, scope):

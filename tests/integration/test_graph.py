@@ -286,6 +286,16 @@ class TestRemoval:
             assert client.quit() == b"+OK 2 messages removed, goodbye\r\n"
         assert len(graph.box.inside("recoverableitemsdeletions")) == 2
 
+    def test_the_token_is_for_somebody_else_by_now(self, graph):
+        fill(graph, LETTERS)
+        with running(graph) as gateway:
+            gateway.open().quit()
+            with gateway.open() as client:
+                client.ok("DELE 1")
+                graph.tokens["token"] = BOB
+                assert client.quit().startswith(b"-ERR [SYS/TEMP]")
+        assert len(graph.box.inside("inbox")) == len(LETTERS)
+
     def test_nobody_knows_where_it_is(self, graph):
         """What left the inbox, by what the delta tells, and cannot be looked for, is kept."""
         first, *_ = fill(graph, LETTERS[:2])

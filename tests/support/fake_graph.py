@@ -232,7 +232,7 @@ class FakeGraph(CloudServer):
         if name != "inbox":
             refuse(400, "BadRequest", "This fake tracks the inbox.")
         if request.names & {"$skiptoken", "$deltatoken"}:
-            state = self._state(request)
+            state = self._state(request, mailbox)
         else:
             fields = self._options(request, "$select", "$top", "changeType")
             here = [item.number for item in mailbox.inside("inbox")]
@@ -241,14 +241,17 @@ class FakeGraph(CloudServer):
             state = (rows, len(mailbox.log), fields)
         return self._delta_page(request, mailbox, state, immutable)
 
-    def _state(self, request):
+    def _state(self, request, mailbox):
         kinds = request.names
         token = request.one("$skiptoken") or request.one("$deltatoken")
         if len(kinds) != 1 or token not in self._states:
             refuse(400, "BadRequest", "The sync state is malformed.")
         if self._states[token] is None:
             refuse(410, "SyncStateNotFound", "The sync state generation is not found.")
-        return self._states[token]
+        owner, state = self._states[token]
+        if owner != mailbox.user:
+            refuse(400, "BadRequest", "The sync state is of another mailbox.")
+        return state
 
     def _delta_page(self, request, mailbox, state, immutable):
         rows, seen, fields = state
@@ -260,7 +263,7 @@ class FakeGraph(CloudServer):
             ("skip", (rest, seen, fields)) if rest else ("delta", (None, seen, fields))
         )
         token = opaque(kind, len(self._states), length=120)
-        self._states[token] = state
+        self._states[token] = mailbox.user, state
         link = f"{self.url}{request.path}?${kind}token={token}"
         body = {
             "@odata.context": f"{self.url}/v1.0/$metadata#Collection(message)",

@@ -18,7 +18,7 @@ from gateway.backend.http import count
 from gateway.backend.http.api import Listing, Message, Raw, Row, Traits
 from gateway.backend.http.client import Caller
 from gateway.backend.http.origin import segment
-from gateway.errors import BadCredentials, Failure, Misconfigured
+from gateway.errors import BadCredentials, EpochChanged, Failure, MessageGone, Misconfigured
 from gateway.index import TextRecord
 from gateway.telemetry import Emitter, Event, Level
 
@@ -134,6 +134,10 @@ class GmailApi:
         listed = self._listed
         if listed is not None and listed.history:
             profile = await self._requests.profile()
+            if profile.address != listed.address:
+                raise EpochChanged(
+                    "the token opens another mailbox than the one that was listed"
+                )
             changes = await self._requests.changes(listed.history, profile.history)
             if changes is not None:
                 return changes.left
@@ -142,8 +146,7 @@ class GmailApi:
     async def _carry_out(self, ids: Sequence[str]) -> set[str]:
         target, body = self._bulk(ids)
         try:
-            status = await self._requests.status("POST", target, body, also=(400, 404))
-            if status not in {400, 404}:
+            if await self._requests.done("POST", target, body, refusals=(400, 404)):
                 return set(ids)
             # One id that Gmail does not like must not keep the others.
             return {each for each in ids if await self._remove_one(each)}
@@ -165,11 +168,12 @@ class GmailApi:
             "archive": ("POST", f"{path}/modify", _ARCHIVE),
         }[self._settings.delete]
         try:
-            await self._requests.status(method, target, body, also=(404,))
+            return await self._requests.done(method, target, body)
+        except MessageGone:
+            return True
         except Misconfigured as failure:
             self._emit(RemovalRefused(failure.detail))
             return False
-        return True
 
 
 def _earlier(one: str, other: str) -> str:

@@ -27,8 +27,7 @@ def explained(status: int, body: bytes, *, by_name: bool) -> Failure | None:
     """
     if status != 403:
         return None
-    told = [found.decode("ascii") for found in _REASON.findall(body)]
-    reasons = {each.lower().replace("_", "") for each in told}
+    told, reasons = _told(body)
     shown = " ".join(["Gmail answers 403", *told[:3]])
     if reasons & _BUSY:
         return Throttled(shown)
@@ -37,3 +36,14 @@ def explained(status: int, body: bytes, *, by_name: bool) -> Failure | None:
     if "forbidden" in reasons and by_name:
         return BadCredentials(f"{shown}: the token is not for the mailbox of this name")
     return Misconfigured(shown)
+
+
+def is_not_found(body: bytes) -> bool:
+    """Whether a 404 is Gmail's own word on a message, and not of something on the way."""
+    return "notfound" in _told(body)[1]
+
+
+def _told(body: bytes) -> tuple[list[str], set[str]]:
+    """The reasons in an error's body, as they are and in one spelling."""
+    told = [found.decode("ascii") for found in _REASON.findall(body)]
+    return told, {each.lower().replace("_", "") for each in told}

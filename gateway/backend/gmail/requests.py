@@ -5,10 +5,11 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from gateway.backend.gmail.faults import is_not_found
 from gateway.backend.gmail.history import Changes, Unclear, text
 from gateway.backend.http.client import Caller
 from gateway.backend.http.origin import segment
-from gateway.errors import Unavailable
+from gateway.errors import MessageGone, Misconfigured, Unavailable
 from gateway.telemetry import Emitter, Event, Level
 
 _PAGE: Final = 500
@@ -47,18 +48,21 @@ class Requests:
         self.base = f"gmail/v1/users/{user}"
         self.http = caller.settings
 
-    async def status(
-        self, method: str, target: str, send: Any = None, also: Container[int] = ()
-    ) -> int:
-        """The status of a deed that can be repeated.
+    async def done(
+        self, method: str, target: str, send: Any = None, refusals: Container[int] = ()
+    ) -> bool:
+        """Do something that can be repeated; whether it is done.
 
         Args:
             method: Of HTTP.
             target: Below the user.
             send: Sent as JSON.
-            also: Statuses that are no failure either, of 400 and 404.
+            refusals: Statuses, of 400 and 404, that only mean that it is not done.
+
+        Raises:
+            MessageGone: Gmail says that there is no such message.
+            Misconfigured, Unavailable: See `Caller.request`.
         """
-        expect = _OK | {status for status in (400, 404) if status in also}
         headers: dict[str, str] = {}
         body = None
         if send is not None:
@@ -69,10 +73,16 @@ class Requests:
             f"{self.base}/{target}",
             headers=headers,
             body=body,
-            expect=expect,
+            expect=_OK | {400, 404},
             repeatable=True,
         )
-        return answer.status
+        if answer.status in _OK:
+            return True
+        if answer.status in refusals:
+            return False
+        if answer.status == 404 and is_not_found(answer.octets):
+            raise MessageGone("Gmail has no such message any more")
+        raise Misconfigured(f"Gmail answers {answer.status} to {method} {target}"[:200])
 
     async def profile(self) -> Profile:
         """Who it is.
@@ -106,6 +116,8 @@ class Requests:
         answer = await self._caller.answer(
             "GET", f"{self.base}/labels/INBOX", expect=_OK | {404}
         )
+        if answer.status == 404:
+            return None
         told = answer.json()
         total = told.get("messagesTotal") if isinstance(told, dict) else None
         return total if type(total) is int else None

@@ -22,7 +22,7 @@ from gateway.backend.http.api import Listing, Message, Raw, Row, Traits
 from gateway.backend.http.client import Caller
 from gateway.backend.http.decode import LineFeeds
 from gateway.backend.http.origin import segment
-from gateway.errors import BadCredentials, Misconfigured, Unavailable
+from gateway.errors import BadCredentials, EpochChanged, Misconfigured, Unavailable
 from gateway.index import TextRecord
 from gateway.telemetry import Emitter, Event, Level
 
@@ -109,7 +109,7 @@ class GraphApi:
         """See `Api`."""
         if self._removal is None:
             raise Unavailable("nothing was listed yet")
-        return await self._removal.remove([message.id for message in messages], self._changes)
+        return await self._removal.remove([message.id for message in messages], self._news)
 
     async def prove(self) -> None:
         """See `Api`."""
@@ -131,6 +131,17 @@ class GraphApi:
         except Misconfigured:
             return None  # the settings have another Graph now
         return await self._round(link, stale=_STALE)
+
+    async def _news(self, inbox: Inbox) -> Round | None:
+        """What changed since the INBOX was listed; None if Graph does not know.
+
+        Raises:
+            EpochChanged: The token opens another mailbox by now.
+        """
+        found = await self._changes(inbox.link)
+        if found is None and (await self._folder()).id != inbox.id:
+            raise EpochChanged("the token opens another mailbox than the one that was listed")
+        return found
 
     async def _everything(self) -> Round:
         first = f"{self._inbox}/messages/delta?$select=receivedDateTime"

@@ -73,19 +73,19 @@ class Removal:
         self._looked = False
 
     async def remove(
-        self, ids: Sequence[str], changes: Callable[[str], Awaitable[Round | None]]
+        self, ids: Sequence[str], changes: Callable[[Inbox], Awaitable[Round | None]]
     ) -> Collection[str]:
         """Remove messages; those that are certainly not in the INBOX any more.
 
         Args:
             ids: At most as many as a batch holds.
-            changes: Asks what changed since a link.
+            changes: Asks what changed since the listing.
 
         Raises:
-            Unavailable, and whatever a request may raise.
+            EpochChanged, Unavailable, and whatever a request may raise.
         """
         if not self._looked:
-            found = await changes(self._inbox.link)
+            found = await changes(self._inbox)
             self._suspects, self._looked = (None if found is None else found.removed), True
         # None: nobody knows what left, so each is asked where it is.
         doubted = [each for each in ids if self._suspects is None or each in self._suspects]

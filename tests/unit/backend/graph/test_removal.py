@@ -53,8 +53,8 @@ def running(deed):
     return Deferred.fromCoroutine(deed)
 
 
-async def nothing_changed(link):
-    assert link == "the link"
+async def nothing_changed(inbox):
+    assert inbox == INBOX
     return Round()
 
 
@@ -85,8 +85,8 @@ def test_who_gives_up_while_it_waits_gives_its_places_back(events):
 def test_asks_for_changes_once_and_doubts_what_it_tried(events):
     asked = []
 
-    def changes(link):
-        asked.append(link)
+    def changes(inbox):
+        asked.append(inbox.link)
         return succeed(Round())
 
     caller = Caller()
