@@ -44,6 +44,7 @@ bench:
 	@.ci/bootstrap test
 	@tests/install-servers
 	.venv/bin/python -m tests.bench $(BENCH_FLAGS)
+	[ -n "$(BENCH_FLAGS)" ] || .venv/bin/python -m tests.bench.http_mailboxes
 
 clean:
 	rm -rf .venv .servers .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

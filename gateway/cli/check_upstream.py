@@ -50,7 +50,8 @@ def check_upstream(
     The status is 0 if the upstream can be served and 1 if not.
     """
     settings = settings_from(config, {"upstream.url": url, **flags})
-    login = Login(_octets(user), SecretBytes(_password(password_file)))
+    password = _password(password_file, asked=_is_needed(settings))
+    login = Login(_octets(user), SecretBytes(password))
     status = 0
     click.echo(str(settings.upstream.url))
     for finding in _checked(settings, login, sample):
@@ -63,16 +64,23 @@ def _octets(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _password(file: Path | None) -> bytes:
+def _is_needed(settings: Settings) -> bool:
+    """Whether anybody looks at the password: not where a token opens the mailbox for all."""
+    http = settings.upstream.http
+    token = http.token_file is not None or http.token_command is not None
+    return not (settings.upstream.url.http and token and http.client_password_file is None)
+
+
+def _password(file: Path | None, *, asked: bool = True) -> bytes:
     if file is not None:
         return file.read_bytes().partition(b"\n")[0].removesuffix(b"\r")
     # Asked for only where it is not given, and never taken from the command line, where
     # everybody on the machine could read it.
 
     given = os.environ.get(_PASSWORD)
-    return _octets(
-        click.prompt("Password", hide_input=True, err=True) if given is None else given
-    )
+    if given is None:
+        given = click.prompt("Password", hide_input=True, err=True) if asked else ""
+    return _octets(given)
 
 
 def _checked(settings: Settings, login: Login, sample: int) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """One message on its way from an HTTP response into a sink."""
 
+import re
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
@@ -16,6 +17,8 @@ from gateway.errors import BodyBroken, EpochChanged, Failure, MessageGone, Unava
 
 # A rest that is so short is let pass: its connection is worth more.
 _SHORT_REST = 1 << 16
+# What a proxy or a log-in page says with status 200, and no message begins with.
+_PAGE = re.compile(rb"\s*<(!doctype|html)\b", re.IGNORECASE)
 # With a part already here any other answer only says that the rest cannot be had.
 _REST = frozenset(range(200, 600)) - {301, 302, 303, 307, 308, 401, 429, 503}
 _OF_BODIES = (BodyBroken, EpochChanged, MessageGone, Unavailable)
@@ -54,6 +57,7 @@ class HttpBody:
         self._received = 0
         self._written = 0
         self._answered = False
+        self._page = False
         self._begun = False
         self._stopped = False
         self._paused = False
@@ -173,6 +177,7 @@ class HttpBody:
     def _note(self, response: Response) -> None:
         """What is to come, and whether the rest of it can be asked for."""
         self._answered = True
+        self._page = (response.header("Content-Type") or "").lower().startswith("text/html")
         self._length = response.length
         tag = response.header("ETag") or ""
         ranges = (response.header("Accept-Ranges") or "").lower() == "bytes"
@@ -210,6 +215,9 @@ class HttpBody:
             raise Unavailable("the rest of the message was not all of it")
 
     def _feed(self, chunk: bytes) -> None:
+        if self._page and not self._received and _PAGE.match(chunk):
+            self._fail(_Final("the upstream shows a web page instead of the message"))
+            return
         self._received += len(chunk)
         if self._received > self._caller.settings.max_message:
             self._fail(_Final("the message is too large (max_message)"))

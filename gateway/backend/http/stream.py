@@ -33,12 +33,13 @@ class Stream(Protocol):
         self._idle_timeout = idle_timeout
         self._reactor = reactor
         self._timer: Any = None
-        self._quiet = False
+        self._heard = 0.0
         self._paused = False
         self._aborted = False
 
     def connectionMade(self) -> None:
         """The body begins."""
+        self._heard = self._reactor.seconds()
         if not self._paused:
             self._timer = self._reactor.callLater(self._idle_timeout, self._look)
 
@@ -51,7 +52,7 @@ class Stream(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """The next octets."""
-        self._quiet = False
+        self._heard = self._reactor.seconds()
         self.received += len(data)
         if not self._aborted:
             self._write(data)
@@ -77,7 +78,7 @@ class Stream(Protocol):
         """Read on."""
         if self._paused:
             self._paused = False
-            self._quiet = False
+            self._heard = self._reactor.seconds()
             if self.transport is not None and not self.done.called:
                 self._timer = self._reactor.callLater(self._idle_timeout, self._look)
             self._transport("resumeProducing")
@@ -103,12 +104,13 @@ class Stream(Protocol):
             transport.loseConnection()
 
     def _look(self) -> None:
+        """One timer that is set anew when it is over costs less than one for each chunk."""
         self._timer = None
-        if self._quiet:
+        left = self._heard + self._idle_timeout - self._reactor.seconds()
+        if left > 0:
+            self._timer = self._reactor.callLater(left, self._look)
+        else:
             self.abort(Unavailable("the upstream fell silent in the middle of its answer"))
-            return
-        self._quiet = True
-        self._timer = self._reactor.callLater(self._idle_timeout, self._look)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -56,6 +56,8 @@ class Lister:
             except MethodError as error:
                 if error.kind not in _ANEW:
                     raise
+                if error.kind == "requestTooLarge":
+                    self._page = max(1, self._page // 2)  # whatever the session object says
         raise Unavailable("the upstream's INBOX changes faster than it can be listed")
 
     async def changes(self, known: TextRecord) -> Listing | None:

@@ -142,8 +142,9 @@ async def test_a_message_that_does_not_come_whole_is_broken(large, desk, reply):
         Reply(200, LARGE, {"Content-Encoding": "gzip"}),
         Reply(401, b"who?"),
         Reply(302, b"", {"Location": "http://127.0.0.2/elsewhere"}),
+        Reply(200, b"\n<!DOCTYPE html>" + LARGE, {"Content-Type": "text/html; charset=x"}),
     ],
-    ids=["empty", "500", "403", "429", "late", "gzip", "401", "elsewhere"],
+    ids=["empty", "500", "403", "429", "late", "gzip", "401", "elsewhere", "page"],
 )
 async def test_what_fails_before_the_first_octet_is_unavailable(large, desk, reply):
     large.spoil("/raw/large", reply, times=9)
@@ -151,6 +152,15 @@ async def test_what_fails_before_the_first_octet_is_unavailable(large, desk, rep
     sink = Sink()
     assert isinstance(await failure(session.body("large").start(sink)), Unavailable)
     assert sink.announced == "never"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_message_about_pages_is_a_message(shelf, desk):
+    """Servers call messages what they like; only what is a page is none."""
+    shelf.messages["odd"] = octets = b"X: <html>\r\n\r\n<html></html>\r\n"
+    shelf.spoil("/raw/odd", Reply(200, octets, {"Content-Type": "text/html"}))
+    session, _ = await desk(prefetch=False).opened()
+    assert await read(session, "odd") == octets
 
 
 @pytest_twisted.ensureDeferred

@@ -103,6 +103,16 @@ async def test_small_limits_are_kept(jmap, desk, calls, objects):
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_server_that_takes_less_than_it_says(jmap, desk):
+    jmap.spoil(
+        "/session",
+        session_with(capabilities={CORE: {**jmap.limits, "maxObjectsInGet": 20}, MAIL: {}}),
+    )
+    _, maildrop = await desk().opened()
+    assert list(maildrop.refs) == jmap.inbox
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_small_request_size_is_kept(jmap, desk):
     jmap.limits |= {"maxSizeRequest": 1600, "maxObjectsInGet": 500, "maxObjectsInSet": 500}
     for _ in range(40):
