@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from gateway import tls
 from gateway.backend.embedded.driver import MaildirBackend
-from gateway.backend.http.driver import Room, make_room
+from gateway.backend.gmail.api import connect as connect_gmail
+from gateway.backend.gmail.quota import Quota
+from gateway.backend.graph.api import connect as connect_graph
+from gateway.backend.http.driver import HttpBackend, Room, make_room
 from gateway.backend.imap.driver import ImapBackend
 from gateway.backend.imap.settings import Security, Upstream
 from gateway.backend.jmap import driver as jmap
@@ -103,6 +107,21 @@ def _profile(parts: _Parts) -> ReusableBackend:
         raise Misconfigured(str(error)) from None
 
 
+def _graph(parts: _Parts) -> ReusableBackend:
+    url, settings = parts.settings.upstream.url, parts.settings.upstream.graph
+    room = parts.room(url.origin if url.host else "https://graph.microsoft.com")
+    return HttpBackend(room, partial(connect_graph, settings=settings, emit=room.emit))
+
+
+def _gmail(parts: _Parts) -> ReusableBackend:
+    url, settings = parts.settings.upstream.url, parts.settings.upstream.gmail
+    room = parts.room(url.origin if url.host else "https://gmail.googleapis.com")
+    quota = Quota(settings, parts.reactor)
+    return HttpBackend(
+        room, partial(connect_gmail, settings=settings, quota=quota, emit=room.emit)
+    )
+
+
 def _maildir(settings: Settings, reactor: Any, emit: Emitter) -> Backend:
     directory = Path(settings.upstream.url.path)
     return MaildirBackend(directory, settings.upstream.maildir, reactor, emit)
@@ -123,7 +142,9 @@ _MAKERS: Mapping[str, Maker] = MappingProxyType(
     {
         "imap": _imap,
         "jmap": _jmap,
-        "profile": _profile,
         "rest": _rest,
+        "profile": _profile,
+        "graph": _graph,
+        "gmail": _gmail,
     }
 )

@@ -225,6 +225,30 @@ def _told(problem: Problem) -> tuple[str, str]:
     return wrong, problem.right
 
 
+def _cloud(settings: Settings) -> Iterator[Breach]:
+    """Microsoft Graph and Gmail know no passwords."""
+    upstream = settings.upstream
+    if upstream.url.api not in {"graph", "gmail"}:
+        return
+    http = upstream.http
+    if http.token_file is None and http.token_command is None:
+        yield Breach(
+            "upstream.http.token_file",
+            f"is missing: {upstream.url.kind}:// takes a token and no passwords",
+            "give token_file or token_command in [upstream.http] (flags --upstream-token-file "
+            "and --upstream-token-command)",
+        )
+    by_name = upstream.url.api == "graph" and upstream.graph.mailbox == "name"
+    if by_name and http.client_password_file is None:
+        yield Breach(
+            "upstream.http.client_password_file",
+            "is missing: with the token alone, everybody on this machine would get the mail "
+            "of everybody",
+            'name a file with the password for clients, or set mailbox = "me" in '
+            "[upstream.graph]",
+        )
+
+
 def _trusted_origins(settings: Settings) -> Iterator[Breach]:
     key = "upstream.http.trusted_origins"
     for text in settings.upstream.http.trusted_origins:
@@ -324,6 +348,17 @@ RULES = (
             f"{_HTTP}.client_password_file",
         ),
         _profile,
+    ),
+    Rule(
+        (
+            _URL,
+            f"{_HTTP}.token_file",
+            f"{_HTTP}.token_command",
+            f"{_HTTP}.client_password_file",
+            "upstream.graph",
+            "upstream.graph.mailbox",
+        ),
+        _cloud,
     ),
     Rule((f"{_HTTP}.trusted_origins", "upstream.allow_plaintext"), _trusted_origins),
     Rule((_URL,), _maildir),

@@ -10,6 +10,8 @@ import platformdirs
 from pydantic import Field, PlainSerializer, PlainValidator
 
 from gateway.backend.embedded.settings import MaildirSettings
+from gateway.backend.gmail.settings import GmailSettings
+from gateway.backend.graph.settings import GraphSettings
 from gateway.backend.http.settings import HttpSettings
 from gateway.backend.imap.settings import ImapSettings
 from gateway.backend.jmap.settings import JmapSettings
@@ -85,6 +87,12 @@ class UpstreamSettings(Section):
     )
     rest: RestSettings = Field(
         default_factory=RestSettings, description="How a mailbox of our REST contract is used."
+    )
+    graph: GraphSettings = Field(
+        default_factory=GraphSettings, description="How Microsoft Graph is used."
+    )
+    gmail: GmailSettings = Field(
+        default_factory=GmailSettings, description="How the Gmail API is used."
     )
     maildir: MaildirSettings = Field(
         default_factory=MaildirSettings, description="How the Maildir upstream is used."

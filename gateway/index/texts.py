@@ -16,6 +16,8 @@ LEARNED = 1
 """A flag: the octets were counted while the message passed; nothing else overrides them."""
 DOUBTFUL = 2
 """A flag: two messages have this id; it is shown, and never removed."""
+TROUBLED = 4
+"""A flag: reading it to count its octets failed, so that it is not waited for again."""
 # The first octet tells the kind and version; IMAP's columns begin with 4 or 8.
 _KIND = b"T"
 _CELL = 8
@@ -34,7 +36,7 @@ class TextRecord:
         locators: What else finds each of them; as many, or none at all if all are empty.
         received: What they are ordered by.
         octets: Their sizes, UNKNOWN where not known. What the upstream said, unless LEARNED.
-        flags: LEARNED, DOUBTFUL.
+        flags: LEARNED, DOUBTFUL, TROUBLED.
     """
 
     epoch: str

@@ -110,8 +110,8 @@ def test_a_jmap_url_gets_the_jmap_driver(make_settings, reactor):
 
 def test_a_url_without_a_driver_is_misconfigured(make_settings, reactor, monkeypatch):
     monkeypatch.setattr("gateway.app.upstreams._MAKERS", {})
-    settings = make_settings(upstream__url="gmail://")
-    with pytest.raises(Misconfigured, match="gmail://"):
+    settings = make_settings(upstream__url="rest+https://mail.example.org")
+    with pytest.raises(Misconfigured, match="rest"):
         backend(settings, reactor, Emitter(lambda *_: None))
 
 
@@ -301,3 +301,21 @@ def test_what_all_workers_have_together_is_shared_out():
     assert one.warm.connections == 3
     assert one.imap.prefetch_total == settings.upstream.imap.prefetch_total // 4
     assert share_of(settings, 1) == settings
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("graph://contoso.example", "https://graph.microsoft.com"),
+        ("graph+https://graph.microsoft.us/contoso.example", "https://graph.microsoft.us:443"),
+        ("gmail://", "https://gmail.googleapis.com"),
+        ("gmail+http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+    ],
+)
+def test_clouds_are_where_their_makers_have_them(make_settings, reactor, tmp_path, url, base):
+    (tmp_path / "token").write_text("t\n")
+    settings = make_settings(
+        upstream__url=url, upstream__http__token_file=str(tmp_path / "token")
+    )
+    driver = backend(settings, reactor, Emitter(lambda *_: None))
+    assert driver._room.client.targets.base == base

@@ -44,6 +44,7 @@ def here(tmp_path):
     made.server.key.rename(tmp_path / "key.pem")
     made.authority.rename(tmp_path / "office-ca.pem")
     (tmp_path / "scanner.password").write_text("correct horse\n")
+    (tmp_path / "graph.token").write_text("token\n")
     for name in ("cur", "new", "tmp"):
         (tmp_path / "mail" / "scanner" / name).mkdir(parents=True)
     return tmp_path

@@ -1,4 +1,8 @@
-"""Learns how many octets messages have, by reading each once."""
+"""Learns how many octets messages have, by reading each once.
+
+A message that cannot be read fails the login that meets it, as the fault may pass. At the next
+login it may fail alone: one message that the upstream cannot give must not keep the others.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,6 +11,7 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred, gatherResults
 
 from gateway.backend.http.body import HttpBody
+from gateway.backend.http.keep import Keeper, Keeping
 from gateway.errors import Failure, MessageGone, Unavailable
 from gateway.telemetry import Emitter, Event, Level
 
@@ -28,6 +33,8 @@ class Lesson:
     Args:
         indexes: Which, in the maildrop.
         fetch: Makes the body that reads one, and notes its octets.
+        keeper: Keeps what was read, if it is small.
+        troubled: Called when one could not be read; whether that is so for the second time.
         save: Keeps what was noted so far.
         timeout: Seconds for all.
         reactor: Tells the time.
@@ -39,6 +46,8 @@ class Lesson:
         indexes: Sequence[int],
         *,
         fetch: Callable[[int], HttpBody],
+        keeper: Keeper,
+        troubled: Callable[[int], bool],
         save: Callable[[], None],
         timeout: float,
         reactor: Any,
@@ -47,6 +56,8 @@ class Lesson:
         self._left = len(indexes)
         self._queue: Iterator[int] = iter(indexes)
         self._fetch = fetch
+        self._keeper = keeper
+        self._troubled = troubled
         self._save = save
         self._timeout = timeout
         self._reactor = reactor
@@ -74,26 +85,34 @@ class Lesson:
         if self._failure is not None:
             raise self._failure
 
+    def stop(self) -> None:
+        """Learn no more; what was learned is saved."""
+        self._fail(Unavailable("nobody waits for the sizes any more"))
+
     async def _read(self) -> None:
         for index in self._queue:
             if self._failure is not None:
                 return
-            body = self._fetch(index)
+            body, sink = self._fetch(index), self._keeper.sink(index)
             self._bodies.add(body)
             try:
-                await body.start(_Nobody())
+                await body.start(sink)
             except MessageGone:
                 pass  # it will not be missed
             except Failure as failure:
-                self._fail(failure)
+                # With a failure already there, it was only told to stop.
+                if self._failure is None and not self._troubled(index):
+                    self._fail(failure)
             else:
-                self._note()
+                self._note(sink)
             finally:
+                sink.drop()
                 self._bodies.discard(body)
 
-    def _note(self) -> None:
+    def _note(self, sink: Keeping) -> None:
         if self._failure is not None:
-            return
+            return  # it was stopped, perhaps in the middle
+        sink.whole()
         self._learned += 1
         self._left -= 1
         if self._learned % _SAVE_EVERY == 0:
@@ -109,13 +128,3 @@ class Lesson:
         )
         for body in list(self._bodies):
             body.stop()
-
-
-class _Nobody:
-    """Takes a message and keeps nothing of it."""
-
-    def begin(self, octets: int | None) -> None:
-        """See `gateway.backend.port.Sink`."""
-
-    def write(self, chunk: bytes) -> None:
-        """See `gateway.backend.port.Sink`."""

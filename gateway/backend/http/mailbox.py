@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure as Reason
+
 from gateway.backend.budget import Budget
 from gateway.backend.http import record as records
 from gateway.backend.http.ahead import Ahead, AheadBody
@@ -12,16 +15,18 @@ from gateway.backend.http.api import Api, Listing, Message, explained
 from gateway.backend.http.body import HttpBody
 from gateway.backend.http.client import Caller
 from gateway.backend.http.faults import of_the_closed_set
+from gateway.backend.http.keep import Keeper
 from gateway.backend.http.learn import Lesson
 from gateway.backend.port import Body, Capabilities
 from gateway.errors import EpochChanged, Failure, Unavailable
 from gateway.index import Index, TextRecord
-from gateway.index.texts import DOUBTFUL, LEARNED, UNKNOWN
+from gateway.index.texts import DOUBTFUL, LEARNED, TROUBLED, UNKNOWN
 from gateway.maildrop import CommitPlan, Maildrop, Outcome, Ref
 from gateway.maildrop.uidl import OpaqueUniqueIds
 from gateway.telemetry import Emitter, Event, Level
 
 _TRIES = 3
+_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,10 @@ class HttpSession:
         self._positions: dict[str, int] | None = None
         self._announced: array[int] = array("q")
         self._ahead: Ahead | None = None
+        self._behind: Lesson | None = None
+        self._keeper = Keeper(
+            self._settings.prefetch_session if self._settings.prefetch else 0, budget
+        )
         self._unsaved = False
         self._failed = False
         self._closed = False
@@ -107,6 +116,7 @@ class HttpSession:
 
     async def _snapshot(self) -> Maildrop:
         self._drop_ahead()
+        self._stop_learning()
         known = self._record or self._index.load_texts(self._account)
         try:
             record = self._record = await self._list(known)
@@ -115,6 +125,8 @@ class HttpSession:
             self._unsaved = self._unsaved or _differ(record, known)
             if self._settings.sizes == "wait":
                 await self._learn(record)
+            elif self._settings.learn_behind:
+                self._learn_behind(record)
         except BaseException:
             self._failed = True
             raise
@@ -127,11 +139,15 @@ class HttpSession:
         index = self._position(ref)
         if top is not None or not self._settings.prefetch:
             return self._fetch(index)
+        kept = self._keeper.body(index)
+        if kept is not None:
+            return kept
         return AheadBody(self._reading_ahead(), index, lambda: self._fetch(index))
 
     async def commit(self, plan: CommitPlan) -> Outcome:
         """Remove exactly the messages of the plan."""
         self._drop_ahead()
+        self._stop_learning()
         record = self._listed()
         if plan.epoch != record.epoch:
             raise EpochChanged("the plan is for another generation of the mailbox")
@@ -174,6 +190,7 @@ class HttpSession:
         if not self._closed:
             self._closed = True
             self._drop_ahead()
+            self._stop_learning()
             self._save()
             await self._api.close()
 
@@ -211,17 +228,43 @@ class HttpSession:
 
     async def _learn(self, record: TextRecord) -> None:
         unknown = records.unlearned(record, self._api.traits)
-        if not unknown:
-            return
-        lesson = Lesson(
+        if unknown:
+            timeout = self._settings.learn_timeout
+            lesson = self._lesson(record, unknown, timeout, self._keeper)
+            await lesson.run(self._caller.slots.limit)
+
+    def _learn_behind(self, record: TextRecord) -> None:
+        """One message at a time, as long as the session lasts or is kept after QUIT."""
+        unknown = records.unlearned(record, self._api.traits)
+        if unknown:
+            nothing = Keeper(0, self._budget)
+            self._behind = self._lesson(record, unknown, _DAY, nothing)
+            Deferred.fromCoroutine(self._behind.run(1)).addErrback(_expected)
+
+    def _lesson(
+        self, record: TextRecord, unknown: Sequence[int], timeout: float, keeper: Keeper
+    ) -> Lesson:
+        def troubled(index: int) -> bool:
+            again = bool(record.flags[index] & TROUBLED)
+            record.flags[index] |= TROUBLED
+            self._unsaved = True
+            return again
+
+        return Lesson(
             unknown,
             fetch=self._fetch,
+            keeper=keeper,
+            troubled=troubled,
             save=self._save,
-            timeout=self._settings.learn_timeout,
+            timeout=timeout,
             reactor=self._caller.reactor,
             emit=self._emit,
         )
-        await lesson.run(self._caller.slots.limit)
+
+    def _stop_learning(self) -> None:
+        behind, self._behind = self._behind, None
+        if behind is not None:
+            behind.stop()
 
     def _freeze(self, record: TextRecord) -> Maildrop:
         """Sizes that are learned from now on do not move what the client was told."""
@@ -254,7 +297,7 @@ class HttpSession:
         if told != UNKNOWN and (learned or self._api.traits.exact_octets):
             self._emit(SizeDiffers(record.ids[index], told, octets))
         record.octets[index] = octets
-        record.flags[index] |= LEARNED
+        record.flags[index] = record.flags[index] & ~TROUBLED | LEARNED
         self._unsaved = True
 
     def _reading_ahead(self) -> Ahead:
@@ -277,6 +320,7 @@ class HttpSession:
         return self._ahead
 
     def _drop_ahead(self) -> None:
+        self._keeper.drop()
         if self._ahead is not None:
             self._ahead.drop()
             self._ahead = None
@@ -339,3 +383,8 @@ class HttpSession:
 def _differ(record: TextRecord, known: TextRecord | None) -> bool:
     """Whether there is something to save; a record without news has its columns still."""
     return known is None or record.ids is not known.ids or record.state != known.state
+
+
+def _expected(reason: Reason) -> Reason | None:
+    """Learning behind a session may fail: the sizes are then learned another time."""
+    return None if isinstance(reason.value, Failure) else reason

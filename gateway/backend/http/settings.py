@@ -46,6 +46,11 @@ class HttpSettings(Section):
         description="Seconds that a login may spend on learning sizes; it then fails for "
         "the time being, and the next one goes on where it stopped.",
     )
+    learn_behind: bool = Field(
+        default=True,
+        description='With `sizes = "estimate"`: learn sizes one message at a time while a '
+        "session lasts, or is kept after QUIT.",
+    )
     connections: int = Field(
         default=64,
         ge=1,

@@ -129,7 +129,9 @@ def connection(settings: Settings) -> Iterator[Finding]:
 
 def _with_estimates(settings: Settings) -> Settings:
     """A check reads a sample, not everything, whatever logins do about sizes."""
-    http = settings.upstream.http.model_copy(update={"sizes": "estimate"})
+    http = settings.upstream.http.model_copy(
+        update={"sizes": "estimate", "learn_behind": False}
+    )
     upstream = settings.upstream.model_copy(update={"http": http})
     return settings.model_copy(update={"upstream": upstream})
 
