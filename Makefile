@@ -45,6 +45,7 @@ bench:
 	@tests/install-servers
 	.venv/bin/python -m tests.bench $(BENCH_FLAGS)
 	[ -n "$(BENCH_FLAGS)" ] || .venv/bin/python -m tests.bench.http_mailboxes
+	[ -n "$(BENCH_FLAGS)" ] || .venv/bin/python -m tests.bench.rest_mailbox
 
 clean:
 	rm -rf .venv .servers .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
