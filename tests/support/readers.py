@@ -183,7 +183,7 @@ password = {account.password}
 [destination]
 type = MDA_external
 path = /bin/sh
-arguments = ("{_deliverer(directory)}",)
+arguments = ("{_deliverer(directory, linger="sleep 0.05")}",)
 allow_root_commands = true
 unixfrom = false
 
@@ -300,8 +300,12 @@ def _maildir(directory):
     return directory / "delivered"
 
 
-def _deliverer(directory):
-    """A shell script that stores its input as the next file; deliveries come one by one."""
+def _deliverer(directory, linger=""):
+    """A shell script that stores its input as the next file; deliveries come one by one.
+
+    getmail looks for the end of its child only after the fork: one that ends sooner is
+    waited for without end, so that its children have to `linger`.
+    """
     (directory / "delivered").mkdir(exist_ok=True)
     if not (directory / "count").exists():
         (directory / "count").write_text("100000\n")
@@ -309,7 +313,7 @@ def _deliverer(directory):
         directory / "deliver",
         f"read n <{directory}/count\n"
         f"echo $((n + 1)) >{directory}/count\n"
-        f"exec cat >{directory}/delivered/$n\n",
+        f"cat >{directory}/delivered/$n\n{linger}\n",
     )
 
 
