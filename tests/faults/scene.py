@@ -57,6 +57,7 @@ class Scene:
     def reset(self):
         imap = self.imap
         imap.heal()
+        imap.begin_era()
         imap.inbox = Folder()
         for message in CORPUS:
             imap.inbox.add(message)

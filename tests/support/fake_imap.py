@@ -174,6 +174,7 @@ class FakeImap:
         self.sessions = 0
         self.stopping = threading.Event()
         self.lock = threading.RLock()
+        self.era = 0
         self._faults = defaultdict(list)
         self._listener = socket.create_server((host, 0))
         self.address = self._listener.getsockname()[:2]
@@ -190,6 +191,14 @@ class FakeImap:
         """Take all faults back."""
         with self.lock:
             self._faults.clear()
+
+    def begin_era(self):
+        """Another test begins: what is left of earlier sessions meets none of its faults.
+
+        Commands that were sent before their client hung up may still be carried out.
+        """
+        with self.lock:
+            self.era += 1
 
     def create(self, name):
         with self.lock:

@@ -12,6 +12,7 @@ from tests.support.fake_imap_actions import End, Reply, lines_of
 class Session:
     def __init__(self, server, connection):
         self.server = server
+        self.era = server.era
         self.connection = connection
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.files = connection.makefile("rb")
@@ -19,6 +20,11 @@ class Session:
         self.shown = []  # the UIDs that the client knows of, one a sequence number
         self.epoch = None
         self.read_only = False
+
+    @property
+    def counts(self):
+        """Whether it belongs to the test that runs; see `FakeImap.begin_era`."""
+        return self.era == self.server.era
 
     # Wire.
 
@@ -89,12 +95,14 @@ class Session:
         self.perform("GREETING", Reply(b"*", sent_raw=lines_of([greeting])), lambda: None)
         while True:
             tag, text, strings = self.command()
-            with self.server.lock:
-                self.server.heard.append(text.replace(b"\0", b'"..."'))
+            if self.counts:
+                with self.server.lock:
+                    self.server.heard.append(text.replace(b"\0", b'"..."'))
             self.obey(tag, text, strings)
 
     def perform(self, stage, reply, carry_out):
-        action = self.server.action(stage, *([] if stage in {"CONNECT", "GREETING"} else "*"))
+        stages = [stage, *([] if stage in {"CONNECT", "GREETING"} else "*")]
+        action = self.server.action(*stages) if self.counts else None
         if action is None:
             carry_out()
         else:
@@ -221,7 +229,8 @@ class Session:
             reply.data = b"".join(row % (n, m.uid, m.announced) for n, m in named)
             return
         for number, message in named:
-            self.server.bodies.append(message.uid)
+            if self.counts:
+                self.server.bodies.append(message.uid)
             octets, origin = message.octets, b""
             if part[1] is not None:
                 origin = b"<%b>" % part[1]
