@@ -326,8 +326,11 @@ class Pop3Connection(Protocol):
         self._handle(events.CommitDone(result))
 
     def _release(self, _: events.Release) -> None:
-        """The reply goes out first: commit, answer, release."""
-        self._writer.flush()
+        """Commit, answer, release: nothing can come between answer and release any more.
+
+        The answer leaves with the close that follows, so that a client that has read it and
+        comes back at once, to another worker, does not find its own lease.
+        """
         self._shared.deeds.release(self._maildrop(), self._emit)
         self._opened = self._at_hand = None
 

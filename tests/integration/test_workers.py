@@ -98,6 +98,16 @@ def test_a_maildrop_is_in_use_whichever_worker_answers(start):
         assert scene.login().quit().startswith(b"+OK")
 
 
+def test_who_has_read_the_answer_to_quit_may_come_back_at_once(start):
+    """To another worker too: the lease is free before the answer leaves."""
+    scene = start()
+    for number in range(150):
+        client = scene.login()
+        if number % 50 == 49 and client.stat()[0]:
+            client.ok("DELE 1")
+        assert client.quit().startswith(b"+OK")
+
+
 def test_a_killed_worker_frees_its_leases_at_once_and_is_replaced(start):
     scene = start()
     held = users_of_each_worker(scene)
