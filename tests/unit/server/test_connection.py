@@ -345,3 +345,21 @@ def test_a_slow_farewell_of_the_upstream_does_not_keep_the_lease(world):
     held.callback(None)
     assert client.closed
     assert world.everything_is_given_back()
+
+
+@pytest.mark.parametrize("deed", [b"DELE 1", b"NOOP"])
+def test_the_lease_is_free_before_a_client_can_read_the_answer_to_quit(world, deed):
+    """It may be back, at another worker, before this one goes on."""
+    client = world.client()
+    client.log_in()
+    client.send(deed)
+    held = []
+    write = client.wire.write
+
+    def noted(data):
+        held.append(len(world.leases))
+        write(data)
+
+    client.wire.write = noted
+    assert client.send(b"QUIT").startswith(b"+OK")
+    assert held == [0]
