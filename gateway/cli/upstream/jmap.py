@@ -9,8 +9,12 @@ from base64 import b64encode
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from gateway.backend.http.origin import Origin
+from gateway.backend.http.proxy import Proxy, proxy_for
+from gateway.cli.upstream.connect import told
 from gateway.cli.upstream.findings import CheckFailed
 from gateway.config import Settings
+from gateway.errors import Misconfigured
 from gateway.maildrop import Login
 
 _CORE, _MAIL = "urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail"
@@ -88,21 +92,20 @@ class _Client:
             not in self._places()
         ):
             raise CheckFailed(f"the server points to another one, {parts.netloc}: use its URL")
-        made: http.client.HTTPConnection
-        if self._context is None:
-            made = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=_TIMEOUT)
-        else:
-            made = http.client.HTTPSConnection(
-                str(parts.hostname), parts.port, timeout=_TIMEOUT, context=self._context
-            )
+        proxy = _proxy(url)
+        made = _connection(url, proxy, self._context)
         headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        if proxy is not None and self._context is None:
+            target, headers = url, headers | _for_proxy(proxy)
         try:
-            target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
             made.request(method, target, None if body is None else json.dumps(body), headers)
             response = made.getresponse()
             return response.status, response.headers, response.read(1 << 24)
         except (OSError, http.client.HTTPException) as error:
-            raise CheckFailed(f"the connection failed: {type(error).__name__}") from None
+            way = "" if proxy is None else f" through the proxy {proxy}"
+            said = type(error).__name__ if proxy is None else told(error)
+            raise CheckFailed(f"the connection{way} failed: {said}") from None
         finally:
             made.close()
 
@@ -111,6 +114,34 @@ class _Client:
         host = f"{parts.scheme}://{parts.hostname}"
         default = {"https": 443, "http": 80}[parts.scheme] == parts.port
         return {f"{host}:{parts.port}"} | ({host} if default else set())
+
+
+def _proxy(url: str) -> Proxy | None:
+    try:
+        return proxy_for(Origin.of(url))
+    except Misconfigured as failure:
+        raise CheckFailed(failure.detail) from None
+
+
+def _connection(
+    url: str, proxy: Proxy | None, context: ssl.SSLContext | None
+) -> http.client.HTTPConnection:
+    """To the server, or to the proxy; with TLS that is a tunnel's."""
+    server = Origin.of(url)
+    place = server if proxy is None else proxy.origin
+    if context is None:
+        return http.client.HTTPConnection(place.host, place.port, timeout=_TIMEOUT)
+    made = http.client.HTTPSConnection(
+        place.host, place.port, timeout=_TIMEOUT, context=context
+    )
+    if proxy is not None:
+        made.set_tunnel(server.host, server.port, _for_proxy(proxy))
+    return made
+
+
+def _for_proxy(proxy: Proxy) -> dict[str, str]:
+    value = proxy.authorization.decode()
+    return {"Proxy-Authorization": value} if value else {}
 
 
 def _authorization(settings: Settings, login: Login) -> str:
