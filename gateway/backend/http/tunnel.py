@@ -196,7 +196,7 @@ class _Opening(Protocol):
     def carry(self, factory: Any) -> Any:
         """What the factory makes, with the tunnel as its transport."""
         carried = factory.buildProtocol(self.transport.getPeer())
-        self._carried = carried
+        self._carried, self._received = carried, b""
         carried.makeConnection(self.transport)
         return carried
 

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from gateway.backend.http.origin import Origin
-from gateway.backend.http.proxy import Proxy, proxy_for
 from gateway.cli.upstream.connect import told
 from gateway.cli.upstream.findings import CheckFailed
+from gateway.cli.way import Way, way_to
 from gateway.config import Settings
 from gateway.errors import Misconfigured
 from gateway.maildrop import Login
@@ -92,22 +92,21 @@ class _Client:
             not in self._places()
         ):
             raise CheckFailed(f"the server points to another one, {parts.netloc}: use its URL")
-        proxy = _proxy(url)
-        made = _connection(url, proxy, self._context)
+        way = _way(url, self._context)
         headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
-        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        if proxy is not None and self._context is None:
-            target, headers = url, headers | _for_proxy(proxy)
+        octets = None if body is None else json.dumps(body)
         try:
-            made.request(method, target, None if body is None else json.dumps(body), headers)
-            response = made.getresponse()
+            way.connection.request(method, way.target, octets, headers | way.fields)
+            response = way.connection.getresponse()
             return response.status, response.headers, response.read(1 << 24)
         except (OSError, http.client.HTTPException) as error:
-            way = "" if proxy is None else f" through the proxy {proxy}"
-            said = type(error).__name__ if proxy is None else told(error)
-            raise CheckFailed(f"the connection{way} failed: {said}") from None
+            if way.proxy is None:
+                text = f"the connection failed: {type(error).__name__}"
+            else:
+                text = f"the connection through the proxy {way.proxy} failed: {told(error)}"
+            raise CheckFailed(text) from None
         finally:
-            made.close()
+            way.connection.close()
 
     def _places(self) -> set[str]:
         parts = urlsplit(self._base)
@@ -116,32 +115,13 @@ class _Client:
         return {f"{host}:{parts.port}"} | ({host} if default else set())
 
 
-def _proxy(url: str) -> Proxy | None:
+def _way(url: str, context: ssl.SSLContext | None) -> Way:
     try:
-        return proxy_for(Origin.of(url))
+        parts = urlsplit(url)
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        return way_to(Origin.of(url), target, context, _TIMEOUT)
     except Misconfigured as failure:
         raise CheckFailed(failure.detail) from None
-
-
-def _connection(
-    url: str, proxy: Proxy | None, context: ssl.SSLContext | None
-) -> http.client.HTTPConnection:
-    """To the server, or to the proxy; with TLS that is a tunnel's."""
-    server = Origin.of(url)
-    place = server if proxy is None else proxy.origin
-    if context is None:
-        return http.client.HTTPConnection(place.host, place.port, timeout=_TIMEOUT)
-    made = http.client.HTTPSConnection(
-        place.host, place.port, timeout=_TIMEOUT, context=context
-    )
-    if proxy is not None:
-        made.set_tunnel(server.host, server.port, _for_proxy(proxy))
-    return made
-
-
-def _for_proxy(proxy: Proxy) -> dict[str, str]:
-    value = proxy.authorization.decode()
-    return {"Proxy-Authorization": value} if value else {}
 
 
 def _authorization(settings: Settings, login: Login) -> str:
