@@ -175,7 +175,7 @@ def test_anything_else_opens_no_tunnel(answer, kind):
 
 @pytest_twisted.ensureDeferred
 async def test_requests_share_a_tunnel(proxy, far, open_far):
-    session, _maildrop = await open_far().opened()
+    session, _maildrop = await open_far(prefetch=False).opened()
     assert await read(session, "m00001") == far.messages["m00001"]
     assert await read(session, "m00000") == far.messages["m00000"]
     assert len(far.heard) == 3
@@ -185,7 +185,7 @@ async def test_requests_share_a_tunnel(proxy, far, open_far):
 
 @pytest_twisted.ensureDeferred
 async def test_a_tunnel_that_was_cut_is_dug_anew(proxy, far, open_far):
-    session, _maildrop = await open_far().opened()
+    session, _maildrop = await open_far(prefetch=False).opened()
     proxy.cut()
     assert await read(session, "m00001") == far.messages["m00001"]
     assert len(proxy.heard) == 2
