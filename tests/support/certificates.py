@@ -8,6 +8,8 @@ import trustme
 
 # 127.0.0.2 is where a server listens that must not take its peer for itself.
 LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.2", "::1")
+# A name that no resolver knows (RFC 6761 §6.4): only a proxy of ours leads there.
+FAR = "mail.invalid"
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Certificates:
-    """``authority`` is the CA's PEM file; ``server`` is good, the other two are not."""
+    """``authority`` is the CA's PEM file.
+
+    ``server`` is good for loopback and ``far`` for `FAR`; the other two are good for nothing.
+    """
 
     authority: Path
     server: Pair
+    far: Pair
     wrong_name: Pair
     stranger: Pair
 
@@ -40,6 +46,7 @@ def make_certificates(directory):
     return Certificates(
         authority=authority_file,
         server=_pair(directory, "server", authority.issue_cert(*LOOPBACK)),
+        far=_pair(directory, "far", authority.issue_cert(FAR)),
         wrong_name=_pair(directory, "wrong-name", authority.issue_cert("wrong.example")),
         stranger=_pair(directory, "stranger", trustme.CA().issue_cert(*LOOPBACK)),
     )

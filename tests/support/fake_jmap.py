@@ -184,6 +184,7 @@ class FakeJmap(FakeHttp):
                 raise Refused("accountNotFound")
             method = {
                 "Mailbox/query": self._mailbox_query,
+                "Mailbox/get": self._mailbox_get,
                 "Email/query": self._query,
                 "Email/get": self._get,
                 "Email/changes": self._changes,
@@ -226,6 +227,12 @@ class FakeJmap(FakeHttp):
         self._only(arguments["filter"], "role")
         role = arguments["filter"]["role"]
         return {"ids": [id_ for id_, each in self.roles.items() if each == role]}
+
+    def _mailbox_get(self, arguments):
+        self._only(arguments, "ids")
+        emails = self.emails.values()
+        counts = {id_: sum(id_ in e.mailboxes for e in emails) for id_ in arguments["ids"]}
+        return {"list": [{"id": id_, "totalEmails": n} for id_, n in counts.items()]}
 
     def _query(self, arguments):
         self._only(

@@ -1,7 +1,7 @@
 """Connections to an HTTP upstream: a pool of them, TLS with a verified name, proxies."""
 
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,16 +17,19 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure as Reason
 from twisted.web._newclient import HTTP11ClientProtocol
 from twisted.web.client import Agent, HTTPConnectionPool, ProxyAgent
+from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from gateway import tls
 from gateway.backend.http.origin import Origin
+from gateway.backend.http.proxy import Proxy, proxy_for
 from gateway.backend.http.settings import HttpSettings
-from gateway.errors import Misconfigured, Unavailable
+from gateway.backend.http.tunnel import TunnelEndpoint, connect_request
+from gateway.errors import Unavailable
 
-_environment: Any = urllib.request
 TlsOptions = Callable[[str], IOpenSSLClientConnectionCreator]
+Proxies = Callable[[Origin], Proxy | None]
 # Far above what servers send; Twisted itself bounds a line and not their number.
 _LARGEST_HEADER = 1 << 18
 
@@ -37,7 +40,7 @@ def make_agent(
     """What sends requests, and its connections.
 
     Args:
-        origin: Where most requests go; decides about the proxy.
+        origin: Where most requests go.
         settings: Time-outs and numbers.
         tls_options: See `gateway.tls.client_options`.
         reactor: For everything that waits.
@@ -49,72 +52,65 @@ def make_agent(
     pool = make_pool(reactor)
     pool.maxPersistentPerHost = settings.connections
     pool._factory = _Factory  # noqa: SLF001 - Twisted has no public way to choose the protocol
-    proxy = proxy_for(origin)
-    if proxy is not None:
-        endpoint = _plain(reactor, proxy, settings.connect_timeout)
-        through: Any = ProxyAgent
-        return through(endpoint, reactor, pool), pool
-    endpoints = _Endpoints(tls_options, settings.connect_timeout, reactor)
-    make: Any = Agent.usingEndpointFactory
-    return make(reactor, endpoints, pool), pool
+    proxies = cache(proxy_for)
+    proxies(origin)  # what is wrong with it shows when the program starts
+    endpoints = _Endpoints(tls_options, proxies, settings.connect_timeout, reactor)
+    return _Ways(endpoints, proxies, pool, reactor), pool
 
 
-def proxy_for(origin: Origin, environment: Mapping[str, str] | None = None) -> Origin | None:
-    """The proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY ask for; None for none.
+class _Ways:
+    """Sends each request the way that the environment asks for.
 
-    No proxy can reach our loopback, so that goes without.
-
-    Raises:
-        Misconfigured: It cannot be used. A proxy for https takes CONNECT, for which Twisted
-            has nothing; going round a proxy that somebody asked for would be worse.
+    Attributes:
+        secrets: What nobody may see who is shown an answer: a proxy could send it back.
     """
-    proxies: dict[str, Any] = (
-        _environment.getproxies_environment() if environment is None else dict(environment)
-    )
-    url = proxies.get(origin.scheme)
-    if (
-        not url
-        or _is_loopback(origin.host)
-        or _environment.proxy_bypass_environment(f"{origin.host}:{origin.port}", proxies)
-    ):
-        return None
-    if origin.scheme == "https":
-        raise Misconfigured(
-            "the environment asks for a proxy for https (HTTPS_PROXY), which is not supported: "
-            "take the variable away or add the upstream's host to NO_PROXY"
-        )
-    try:
-        return Origin.of(url if "://" in url else f"http://{url}")
-    except ValueError:
-        raise Misconfigured(
-            "HTTP_PROXY is no URL of the form http://host:port without a name and password"
-        ) from None
 
+    def __init__(
+        self, endpoints: "_Endpoints", proxies: Proxies, pool: Any, reactor: Any
+    ) -> None:
+        make: Any = Agent.usingEndpointFactory
+        self._agent = make(reactor, endpoints, pool)
+        self._endpoints = endpoints
+        self._proxies = proxies
+        self._pool = pool
+        self._reactor = reactor
+        self._through: dict[Proxy, Any] = {}
+        self.secrets: set[bytes] = set()
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"
+    def request(self, method: bytes, uri: bytes, headers: Headers, body: Any) -> Any:
+        """See `twisted.web.iweb.IAgent`.
 
-
-def _plain(reactor: Any, origin: Origin, timeout: float) -> Any:
-    """How to connect; an address goes without the resolver, which takes a thread."""
-    make: Any = HostnameEndpoint
-    try:
-        version = ip_address(origin.host).version
-        make = {4: TCP4ClientEndpoint, 6: TCP6ClientEndpoint}[version]
-    except ValueError:
-        pass
-    return make(reactor, origin.host, origin.port, timeout=timeout)
+        Raises:
+            Misconfigured: The environment names a proxy that cannot be used.
+        """
+        origin = Origin.of(uri.decode("ascii"))
+        proxy = self._proxies(origin) if origin.scheme == "http" else None
+        if proxy is None:
+            return self._agent.request(method, uri, headers, body)
+        if proxy not in self._through:
+            make: Any = ProxyAgent
+            self._through[proxy] = make(
+                self._endpoints.plain(proxy.origin), self._reactor, self._pool
+            )
+        if proxy.authorization:
+            self.secrets.add(proxy.authorization.split()[-1])
+            headers = headers.copy()
+            headers.setRawHeaders(b"Proxy-Authorization", [proxy.authorization])
+        return self._through[proxy].request(method, uri, headers, body)
 
 
 @implementer(IAgentEndpointFactory)
 class _Endpoints:
-    """TCP or TLS, as the URL says; TLS options are made once for each host."""
+    """TCP or TLS, as the URL says, and a tunnel below TLS where a proxy is asked for.
 
-    def __init__(self, tls_options: TlsOptions, timeout: float, reactor: IReactorTime) -> None:
+    TLS options are made once for each host.
+    """
+
+    def __init__(
+        self, tls_options: TlsOptions, proxies: Proxies, timeout: float, reactor: IReactorTime
+    ) -> None:
         self._tls_options = tls_options
+        self._proxies = proxies
         self._timeout = timeout
         self._reactor = reactor
         self._made: dict[str, Any] = {}
@@ -122,13 +118,29 @@ class _Endpoints:
     def endpointForURI(self, uri: Any) -> Any:  # noqa: N802 - Twisted's name
         """See `IAgentEndpointFactory`."""
         origin = Origin.of(urlsplit(uri.toBytes().decode("ascii")).geturl())
-        plain = _plain(self._reactor, origin, self._timeout)
         if origin.scheme == "http":
-            return plain
+            return self.plain(origin)
         if origin.host not in self._made:
             self._made[origin.host] = self._tls_options(origin.host)
-        endpoint: Any = _TlsEndpoint(plain, self._made[origin.host])
+        proxy = self._proxies(origin)
+        below = self.plain(origin) if proxy is None else self._tunnel(origin, proxy)
+        endpoint: Any = _TlsEndpoint(below, self._made[origin.host])
         return endpoint
+
+    def plain(self, origin: Origin) -> Any:
+        """How to connect; an address goes without the resolver, which takes a thread."""
+        make: Any = HostnameEndpoint
+        try:
+            version = ip_address(origin.host).version
+            make = {4: TCP4ClientEndpoint, 6: TCP6ClientEndpoint}[version]
+        except ValueError:
+            pass
+        return make(self._reactor, origin.host, origin.port, timeout=self._timeout)
+
+    def _tunnel(self, origin: Origin, proxy: Proxy) -> Any:
+        """The proxy resolves the upstream's name; TLS verifies it, end to end."""
+        request = connect_request(origin, proxy)
+        return TunnelEndpoint(self.plain(proxy.origin), request, self._timeout, self._reactor)
 
 
 @implementer(IStreamClientEndpoint)

@@ -6,7 +6,7 @@ upstream asks for it, and turns every fault into one of the closed set.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -85,6 +85,12 @@ class Client:
                 raise NeverReceived(faults.of_error(error).detail) from None
             raise faults.of_error(error) from None
         return Response(response, url, self.settings, self.reactor)
+
+    @property
+    def secrets(self) -> Iterable[bytes]:
+        """Of the environment's proxies; not for the log."""
+        secrets: set[bytes] = self._agent.secrets
+        return secrets
 
     async def close(self) -> None:
         """Close the connections that are kept."""
@@ -284,7 +290,8 @@ class _Sending:
 
     def _failure(self, response: Response, value: bytes, told: bytes) -> Failure:
         """What the upstream said goes to the log, the credentials do not."""
-        secrets = (value, *value.split()[-1:], self._caller.login.password.get_secret_value())
+        own = (value, *value.split()[-1:], self._caller.login.password.get_secret_value())
+        secrets = (*own, *self._client.secrets)
         for secret in secrets:
             told = told.replace(secret, b"***") if secret else told
         said = printable(b" ".join(told.split()))

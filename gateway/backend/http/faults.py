@@ -32,6 +32,11 @@ def of_status(status: int, shown: str) -> Failure:
         return Throttled(detail)
     if status >= 500 or status in _PASSING:
         return Unavailable(detail)
+    if status == 407:  # a proxy's (RFC 9110 §15.5.8), whose words could quote our credentials
+        return Misconfigured(
+            "the proxy wants a name and password, or others than it got (407): write "
+            "HTTP_PROXY=http://name:password@host:port"
+        )
     if 300 <= status < 400:
         return Misconfigured(f"{detail}: give the URL to which it points")
     return Misconfigured(detail)

@@ -5,10 +5,14 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPException, HTTPResponse
 from urllib.parse import quote, urlencode, urlsplit
 
 import click
+
+from gateway.backend.http.origin import Origin
+from gateway.cli.way import way_to
+from gateway.errors import Misconfigured
 
 _KEPT = 32 << 20
 _CHUNK = 256 * 1024
@@ -99,24 +103,19 @@ class Target:
             fields["Content-Type"] = "application/json"
         given = {name: value for name, value in fields.items() if value}
         where = path + (f"?{urlencode(query)}" if query else "")
-        connection = self._connection()
+        target = urlsplit(self.base).path.rstrip("/") + where
         try:
-            connection.request(
-                method, urlsplit(self.base).path.rstrip("/") + where, octets, given
-            )
-            return _read(connection.getresponse())
+            way = way_to(Origin.of(self.base), target, self.context, self.timeout)
+        except Misconfigured as failure:
+            raise NoAnswer(failure.detail) from None
+        try:
+            way.connection.request(method, way.target, octets, given | way.fields)
+            return _read(way.connection.getresponse())
         except (OSError, HTTPException, ValueError) as error:
             reason = str(error) or type(error).__name__
             raise NoAnswer(f"{method} {where}: {reason}") from error
         finally:
-            connection.close()
-
-    def _connection(self) -> HTTPConnection:
-        parts = urlsplit(self.base)
-        host = parts.hostname or ""
-        if parts.scheme == "https":
-            return HTTPSConnection(host, parts.port, timeout=self.timeout, context=self.context)
-        return HTTPConnection(host, parts.port, timeout=self.timeout)
+            way.connection.close()
 
 
 def raw_path(message_id: str) -> str:

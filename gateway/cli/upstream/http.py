@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.app import backend
-from gateway.backend.http.agent import proxy_for
 from gateway.backend.http.mailbox import HttpSession
 from gateway.backend.http.origin import Origin
+from gateway.backend.http.proxy import proxy_for
 from gateway.cli.upstream import connect, jmap, view
 from gateway.cli.upstream.findings import CheckFailed, Finding, bad, counted, doubt, good, note
 from gateway.config import Settings

@@ -9,8 +9,12 @@ from base64 import b64encode
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from gateway.backend.http.origin import Origin
+from gateway.cli.upstream.connect import told
 from gateway.cli.upstream.findings import CheckFailed
+from gateway.cli.way import Way, way_to
 from gateway.config import Settings
+from gateway.errors import Misconfigured
 from gateway.maildrop import Login
 
 _CORE, _MAIL = "urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail"
@@ -88,29 +92,36 @@ class _Client:
             not in self._places()
         ):
             raise CheckFailed(f"the server points to another one, {parts.netloc}: use its URL")
-        made: http.client.HTTPConnection
-        if self._context is None:
-            made = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=_TIMEOUT)
-        else:
-            made = http.client.HTTPSConnection(
-                str(parts.hostname), parts.port, timeout=_TIMEOUT, context=self._context
-            )
+        way = _way(url, self._context)
         headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
+        octets = None if body is None else json.dumps(body)
         try:
-            target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-            made.request(method, target, None if body is None else json.dumps(body), headers)
-            response = made.getresponse()
+            way.connection.request(method, way.target, octets, headers | way.fields)
+            response = way.connection.getresponse()
             return response.status, response.headers, response.read(1 << 24)
         except (OSError, http.client.HTTPException) as error:
-            raise CheckFailed(f"the connection failed: {type(error).__name__}") from None
+            if way.proxy is None:
+                text = f"the connection failed: {type(error).__name__}"
+            else:
+                text = f"the connection through the proxy {way.proxy} failed: {told(error)}"
+            raise CheckFailed(text) from None
         finally:
-            made.close()
+            way.connection.close()
 
     def _places(self) -> set[str]:
         parts = urlsplit(self._base)
         host = f"{parts.scheme}://{parts.hostname}"
         default = {"https": 443, "http": 80}[parts.scheme] == parts.port
         return {f"{host}:{parts.port}"} | ({host} if default else set())
+
+
+def _way(url: str, context: ssl.SSLContext | None) -> Way:
+    try:
+        parts = urlsplit(url)
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        return way_to(Origin.of(url), target, context, _TIMEOUT)
+    except Misconfigured as failure:
+        raise CheckFailed(failure.detail) from None
 
 
 def _authorization(settings: Settings, login: Login) -> str:

@@ -3,8 +3,7 @@
 import pytest
 import pytest_twisted
 
-from gateway.backend.http.agent import proxy_for
-from gateway.backend.http.origin import Origin, Targets
+from gateway.backend.http.origin import Targets
 from gateway.errors import (
     BadCredentials,
     ConsentMissing,
@@ -217,60 +216,6 @@ async def test_a_plain_server_where_tls_is_expected(shelf, desk):
         url = shelf.url.replace("http://", "https://")
 
     assert isinstance(await failure(desk(server=Secure).opened()), Misconfigured)
-
-
-# Proxies.
-
-
-def proxy(url, **environment):
-    return proxy_for(
-        Origin.of(url), {name.lower(): value for name, value in environment.items()}
-    )
-
-
-def test_the_environment_names_the_proxy():
-    assert proxy("http://mail.example.org/", http="http://proxy:3128") == Origin(
-        "http", "proxy", 3128
-    )
-    assert proxy("http://mail.example.org/", http="proxy:3128").port == 3128
-    assert proxy("http://mail.example.org/") is None
-    assert proxy("http://mail.example.org/", https="http://proxy") is None
-    assert proxy("http://mail.example.org/", http="http://proxy", no="example.org") is None
-    assert proxy("http://127.0.0.1/", http="http://proxy") is None
-    assert proxy("http://localhost:80/", http="http://proxy") is None
-
-
-@pytest.mark.parametrize("url", ["http://user:pw@proxy", "socks5://proxy", "http://"])
-def test_a_proxy_that_cannot_be_used_is_not_gone_round(url):
-    with pytest.raises(Misconfigured) as refused:
-        proxy("http://mail.example.org/", http=url)
-    assert "pw" not in str(refused.value)
-
-
-def test_a_proxy_for_https_is_refused_in_words():
-    with pytest.raises(Misconfigured, match="NO_PROXY"):
-        proxy("https://mail.example.org/", https="http://proxy:3128")
-    assert proxy("https://mail.example.org/", https="http://proxy", no="*") is None
-
-
-@pytest_twisted.ensureDeferred
-async def test_requests_go_through_the_proxy(shelf, desk, monkeypatch):
-    class Far:
-        url = "http://mail.invalid:8080"
-
-    monkeypatch.setenv("http_proxy", shelf.url)
-    seen = []
-    answer = shelf.answer
-
-    def as_proxy(request):
-        seen.append(request.target)
-        request.target = request.target.removeprefix(Far.url)
-        return answer(request)
-
-    shelf.answer = as_proxy
-    _, maildrop = await desk(server=Far).opened()
-    assert len(maildrop) == 5
-    assert seen == ["http://mail.invalid:8080/list"]
 
 
 # URLs.
