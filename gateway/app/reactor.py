@@ -7,17 +7,19 @@ private to Twisted, so that a version which lacks it gets its own way back.
 
 import errno
 import gc
+import select
 import sys
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.main import installReactor
+from twisted.internet.tcp import Port
 from twisted.python import log
 
 _log_failure: Any = log.err
 _install: Any = installReactor
 _READABLE = EPollReactor._POLL_IN  # noqa: SLF001
-_NEEDED = ("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable")
+_NEEDED = ("_poller", "_selectables", "_reads", "_doReadOrWrite", "_disconnectSelectable")
 # Youngest objects before the collector looks at them: with Python's 700 it does so for every
 # few messages, and nearly all of what it looks at goes by itself.
 _YOUNG = 20_000
@@ -27,7 +29,18 @@ class LeanReactor(EPollReactor):
     """An epoll reactor that calls readers directly."""
 
     _read_or_write: Any = EPollReactor._doReadOrWrite  # noqa: SLF001
+    _add_reader: Any = EPollReactor.addReader
     _disconnect: Any = EPollReactor._disconnectSelectable  # noqa: SLF001
+
+    def addReader(self, reader: Any) -> None:  # noqa: N802 - Twisted's name
+        """Read from this; of several workers at one listening socket, only one is woken."""
+        descriptor = reader.fileno()
+        if not isinstance(reader, Port) or descriptor in self._reads:
+            self._add_reader(reader)
+            return
+        self._poller.register(descriptor, _READABLE | select.EPOLLEXCLUSIVE)
+        self._reads.add(descriptor)
+        self._selectables[descriptor] = reader
 
     def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - Twisted's name
         """Wait for sockets, and let them read and write."""

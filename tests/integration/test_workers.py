@@ -56,15 +56,19 @@ def worker_of(scene, client, user):
 
 
 def users_of_each_worker(scene):
-    """Logged-in clients by worker, at least one of each."""
+    """Logged-in clients by worker, one of each: the others are held while it answers."""
     found = {}
-    for number in range(300):
-        user = f"{scene.user}-{number}"
+    workers = scene.gateway.workers
+    for pid in workers:
+        user = f"{scene.user}-{pid}"
+        for other in workers:
+            os.kill(other, signal.SIGCONT if other == pid else signal.SIGSTOP)
         client = scene.login(user)
-        found.setdefault(worker_of(scene, client, user), (client, user))
-        if len(found) == WORKERS:
-            return found
-    raise AssertionError(f"only workers {sorted(found)} serve")
+        found[worker_of(scene, client, user)] = client, user
+    for pid in workers:
+        os.kill(pid, signal.SIGCONT)
+    assert len(found) == WORKERS
+    return found
 
 
 def test_all_of_them_serve_and_show_the_same(start):

@@ -1,10 +1,15 @@
 """The lean reactor does with sockets what Twisted's does."""
 
 import os
+import select
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.tcp import Port
 
 from gateway.app import reactor as module
 from gateway.app.reactor import LeanReactor
@@ -132,3 +137,39 @@ def test_installed_where_it_works_and_nothing_is_there_yet(change, name):
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == name
+
+
+def watched(reactor):
+    """What the kernel was asked to watch: events by descriptor."""
+    lines = Path(f"/proc/self/fdinfo/{reactor._poller.fileno()}").read_text().splitlines()
+    rows = [line.split() for line in lines if line.startswith("tfd:")]
+    return {int(row[1]): int(row[3], 16) for row in rows}
+
+
+def test_a_new_client_wakes_one_worker_only(lean):
+    """The other would find nothing to accept, and half the CPU of a poll would be that."""
+    made = []
+
+    class Accepting(Factory):
+        noisy = False
+
+        def buildProtocol(self, addr):
+            made.append(Protocol())
+            return made[-1]
+
+    port = Port(0, Accepting(), interface="127.0.0.1", reactor=lean)
+    port.startListening()
+    descriptor = port.fileno()
+    assert watched(lean)[descriptor] & select.EPOLLEXCLUSIVE
+    lean.addReader(port)  # again: nothing happens
+    with socket.create_connection(("127.0.0.1", port.getHost().port)):
+        lean.doPoll(1)
+        assert len(made) == 1
+    port.stopReading()
+    assert descriptor not in watched(lean)
+    port.startReading()
+    assert watched(lean)[descriptor] & select.EPOLLEXCLUSIVE
+    made[0].transport.abortConnection()
+    port.stopListening()
+    lean.runUntilCurrent()
+    assert descriptor not in watched(lean)
