@@ -33,7 +33,7 @@ class Scale:
     """
 
     repeat: int = 5
-    polls: int = 40
+    polls: int = 200
     far: int = 200
     huge: int = 100_000
     huge_repeat: int = 2
@@ -47,7 +47,7 @@ class Scale:
 
 QUICK = Scale(
     repeat=2,
-    polls=10,
+    polls=40,
     far=20,
     huge=5000,
     huge_repeat=1,
@@ -146,7 +146,7 @@ class Bench:
         far = front in self._running.get("far", ())
         # A program that has served nobody yet is slower for its first sessions: what is
         # compared are programs that run for long. None of these is the user to come.
-        users = [self.known(front, box, number) for number in range(1 if far else 20)]
+        users = [self.known(front, box, number) for number in range(1 if far else 50)]
         front.restart()
         for user in users:
             self.poll(front, user, box)
