@@ -71,8 +71,12 @@ async def select(connection: Connection) -> int:
     Raises:
         Unavailable, Misconfigured
     """
-    if not connection.was_sent_ahead(*_SELECT):
-        connection.mailbox = Mailbox()  # what was told of it before does not count any more
+    if connection.was_sent_ahead(*_SELECT):
+        status = await connection.ask(*_SELECT)
+        if status.ok:
+            return _check(connection)
+        # Perhaps only because it came before the login was through.
+    connection.mailbox = Mailbox()  # what was told of it before does not count any more
     status = await connection.ask(*_SELECT)
     if not status.ok:
         raise _refused(connection, status)
