@@ -23,6 +23,10 @@ from gateway.index import Index, Record
 from gateway.maildrop import CommitPlan, Maildrop, Outcome, Ref
 from gateway.telemetry import Emitter, Event, Level
 
+# How long a kept connection may take for SELECT. What lies between may have forgotten it
+# without a word (address translators do), and a client does not wait for a time-out and a login.
+_PATIENCE = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class SeenNotStored(Event):
@@ -152,8 +156,15 @@ class ImapSession:
         By SELECT: a NOOP would cost as much time, and not every server tells of new mail
         in its answer (GNU imap4d does not).
         """
-        self._connection.forget_ahead()
-        await snapshot.select(self._connection)
+        connection = self._connection
+        connection.forget_ahead()
+        dead = Unavailable("the kept connection is dead")
+        too_late = self._shared.reactor.callLater(_PATIENCE, connection.fail, dead)
+        try:
+            await snapshot.select(connection)
+        finally:
+            if too_late.active():
+                too_late.cancel()
         self._selected = True
 
     async def close(self) -> None:
