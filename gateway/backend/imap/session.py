@@ -24,7 +24,7 @@ from gateway.maildrop import CommitPlan, Maildrop, Outcome, Ref
 from gateway.telemetry import Emitter, Event, Level
 
 # How long a kept connection may take for SELECT. What lies between may have forgotten it
-# without a word (address translators do), and a client does not wait for a time-out and a login.
+# without a word (address translators do), and no client waits for a time-out and a login.
 _PATIENCE = 10.0
 
 

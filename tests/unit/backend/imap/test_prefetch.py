@@ -266,6 +266,33 @@ async def test_read_is_what_was_delivered_and_not_what_was_prefetched(reader):
         assert seen == [1, 2, 3]
 
 
+@pytest.mark.parametrize("end", ["resumed", "stopped"])
+@pytest_twisted.ensureDeferred
+async def test_a_large_message_waits_for_its_client_and_counts_until_it_is_written(reader, end):
+    """Written at once it would lie in the client's buffer, where no budget counts it."""
+    size = 400_000
+    with FakeImap(messages(2, size)) as server:
+        client = await reader(server)
+        await client.read(1)
+        await client.settled()
+        assert client.session.at_hand(2) is None
+        body = client.session.body(2)
+        sink = Sink(on_write=lambda _: body.pause())
+        done = body.start(sink)
+        assert len(sink.octets) < size
+        assert client.taken == size
+        if end == "stopped":
+            body.stop()
+            assert await done == size
+            assert len(sink.octets) < size
+            return
+        while not done.called:
+            body.resume()
+        assert await done == size
+        assert sink.octets == messages(2, size)[1]
+        assert client.taken == 0
+
+
 @pytest_twisted.ensureDeferred
 async def test_at_hand_is_what_has_come_in_order_and_once(gateway, near):
     with FakeImap(messages()) as server:
