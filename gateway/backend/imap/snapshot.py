@@ -237,12 +237,17 @@ def _value(reason: Reason) -> BaseException:
 def _without_spans(
     uids: "array[int]", octets: "array[int]", spans: Iterable[tuple[int, int]]
 ) -> "tuple[array[int], array[int]]":
-    """The columns without ranges of UIDs, which may be in any order and name anything."""
-    uids, octets = uids[:], octets[:]
-    for first, last in spans:
-        gone = slice(bisect_left(uids, first), bisect_right(uids, last))
-        del uids[gone], octets[gone]
-    return uids, octets
+    """The columns without ranges of UIDs, which may be in any order and name anything.
+
+    What stays is copied: to delete each range moves all behind it, half a second for 50,000.
+    """
+    stay, sizes, start = array("I"), array(octets.typecode), 0
+    for first, last in sorted(spans):
+        end = max(start, bisect_left(uids, first))
+        stay += uids[start:end]
+        sizes += octets[start:end]
+        start = max(end, bisect_right(uids, last))
+    return stay + uids[start:], sizes + octets[start:]
 
 
 async def _present(connection: Connection) -> set[int]:

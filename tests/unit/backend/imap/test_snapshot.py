@@ -1,8 +1,13 @@
 """The frozen INBOX."""
 
+from array import array
+
 import pytest
 import pytest_twisted
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gateway.backend.imap import snapshot
 from gateway.errors import Misconfigured, Unavailable
 from tests.support.fake_imap import (
     FakeImap,
@@ -217,3 +222,15 @@ async def test_uids_that_do_not_stick(gateway):
         server.fault("SELECT", say("* NO [UIDNOTSTICKY] x"))
         session, _ = await gateway.opened(server)
         assert not session.capabilities.stable_ids
+
+
+NUMBERS = st.integers(1, 40)
+
+
+@given(uids=st.sets(NUMBERS), spans=st.lists(st.tuples(NUMBERS, NUMBERS).map(sorted)))
+def test_what_has_vanished_in_any_order_and_more_than_once(uids, spans):
+    there = array("I", sorted(uids))
+    stay, sizes = snapshot._without_spans(there, array("Q", there), map(tuple, spans))
+    expected = [u for u in there if not any(first <= u <= last for first, last in spans)]
+    assert stay.tolist() == sizes.tolist() == expected
+    assert there.tolist() == sorted(uids)  # another session may have it
