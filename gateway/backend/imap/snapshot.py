@@ -119,17 +119,23 @@ async def deleted(connection: Connection) -> set[int]:
     return marked
 
 
-def freeze(record: Record, hidden: set[int]) -> Maildrop:
-    r"""The maildrop of a record.
+def visible(record: Record, hidden: set[int]) -> Record:
+    r"""The record of what a client is shown.
 
     A message that somebody else marked as \Deleted is shown like any other: it is still
     there, its owner may take the mark back, and hiding it would withhold mail that nobody
     removed. Only where the mark is our own way of removing is it `hidden`.
     """
-    uids, octets = record.refs, record.octets
-    if hidden and not hidden.isdisjoint(uids):
-        uids, octets = _without(uids, octets, hidden)
-    return Maildrop(record.epoch, uids, octets, ImapUniqueIds(int(record.epoch), uids))
+    if not hidden or hidden.isdisjoint(record.refs):
+        return record
+    columns = _without(record.refs, record.octets, hidden)
+    return Record(record.epoch, record.state, *columns)
+
+
+def freeze(record: Record) -> Maildrop:
+    """The maildrop of a record."""
+    ids = ImapUniqueIds(int(record.epoch), record.refs)
+    return Maildrop(record.epoch, record.refs, record.octets, ids)
 
 
 def forget(record: Record, removed: set[int]) -> Record:

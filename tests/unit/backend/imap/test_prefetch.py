@@ -42,6 +42,19 @@ async def test_one_message_somewhere_is_not_yet_reading_on_and_two_are(reader):
         await client.gateway.until(lambda: client.asked() == [b"7", b"8", b"9:30"])
 
 
+@pytest_twisted.ensureDeferred
+async def test_what_is_hidden_does_not_end_a_row_and_is_not_asked_for(reader):
+    with FakeImap(messages()) as server:
+        for message in server.inbox.messages[::3]:
+            message.flags.add("\\Deleted")
+        client = await reader(server, delete="flag")
+        shown = [number for number in range(1, 31) if number % 3 != 1]
+        assert list(client.maildrop.refs) == shown
+        assert await client.read(*shown) == [messages()[number - 1] for number in shown]
+        assert server.bodies == shown
+        assert len(client.asked()) < 5
+
+
 @pytest.mark.parametrize("order", [(30, 29, 28), (3, 9, 4), (1, 1, 1), (1, 2, 20, 3)])
 @pytest_twisted.ensureDeferred
 async def test_another_order_stops_it(reader, order):
