@@ -75,7 +75,9 @@ async def select(connection: Connection) -> int:
         status = await connection.ask(*_SELECT)
         if status.ok:
             return _check(connection)
-        # Perhaps only because it came before the login was through.
+        if status.kind != "BAD":
+            raise _refused(connection, status)
+        # Perhaps it came before the login was through.
     connection.mailbox = Mailbox()  # what was told of it before does not count any more
     status = await connection.ask(*_SELECT)
     if not status.ok:
