@@ -166,10 +166,10 @@ class Connector:
         offered = connection.capabilities or frozenset()
         words, secrets = _credentials(offered, login, by_login=ahead)
         connection.secrets = secrets
-        connection.capabilities = None  # others after login (RFC 3501 §6.2.2)
         selected: Deferred[None] | None = None
         try:
             answer = connection.command(*words)
+            connection.capabilities = None  # others after login (RFC 3501 §6.2.2)
             if ahead and words[0] == b"LOGIN":
                 selected = self._send_ahead(connection)
             status = await answer

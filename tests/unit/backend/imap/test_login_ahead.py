@@ -16,6 +16,7 @@ from tests.support.fake_imap import (
     slow,
     then,
 )
+from tests.support.fake_imap_session import Session
 
 MESSAGES = [b"one", b"two"]
 AHEAD = {"pipeline_login": True}
@@ -157,3 +158,17 @@ async def test_a_server_that_refuses_what_comes_early_is_asked_again(gateway):
         server.fault("SELECT", answer("BAD not logged in"), times=1)
         _, maildrop = await gateway.opened(server, **AHEAD)
         assert list(maildrop.refs) == [1, 2]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_password_that_no_quotes_can_hold_costs_no_round_trip(gateway, monkeypatch):
+    said = []
+    send = Session.send
+    monkeypatch.setattr(
+        Session, "send", lambda self, data: said.append(data) or send(self, data)
+    )
+    with FakeImap(MESSAGES, passwords={b"user": b'a"b'}) as server:
+        session = await gateway.open(server, password=b'a"b', **AHEAD)
+        assert list((await session.snapshot()).refs) == [1, 2]
+    assert server.said("LOGIN ")
+    assert not [data for data in said if data.startswith(b"+")]
