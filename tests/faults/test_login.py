@@ -74,7 +74,7 @@ def test_an_upstream_that_fails_at_any_stage_is_sys_temp(scene, stage, end):
 @pytest.mark.parametrize("stage", ["CAPABILITY", "AUTHENTICATE", "LOGIN", "SELECT", "LIST"])
 def test_bad_is_sys_temp(scene, stage):
     arrange(scene, stage)
-    scene.imap.fault(stage, answer("BAD what was that"), times=1)
+    scene.imap.fault(stage, answer("BAD what was that"))
     assert scene.try_login() == SYS_TEMP
     scene.lease_is_free()
 

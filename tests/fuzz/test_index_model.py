@@ -288,7 +288,7 @@ class IndexModel(RuleBasedStateMachine):
             record = run(snapshot.take(connection, self._emitter(), known))
         if record is not known:
             self._save(record)
-        return snapshot.freeze(record, set())
+        return snapshot.freeze(record)
 
     def _emitter(self):
         return Emitter(lambda event, context: self.events.append(event))

@@ -1,11 +1,12 @@
 """A message that was asked for ahead of its client, or is the first of a row that will be."""
 
+from collections import deque
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, succeed
 
 from gateway.backend.imap.body import ImapBody
-from gateway.backend.imap.prefetch import Batch, Prefetch
+from gateway.backend.imap.prefetch import AT_ONCE, Batch, Prefetch
 from gateway.backend.port import Sink
 
 
@@ -38,6 +39,7 @@ class AheadBody:
         self._body: ImapBody | None = None
         self._paused = False
         self._stopped = False
+        self._write_on: Callable[[], None] | None = None
 
     def start(self, sink: Sink) -> Deferred[int]:
         """See `gateway.backend.port.Body.start`."""
@@ -54,7 +56,7 @@ class AheadBody:
         return running
 
     def pause(self) -> None:
-        """What a batch brought is written at once; it is no more than its window."""
+        """Write no more; a small message that a batch brought is written at once."""
         self._paused = True
         if self._body is not None:
             self._body.pause()
@@ -64,6 +66,8 @@ class AheadBody:
         self._paused = False
         if self._body is not None:
             self._body.resume()
+        if self._write_on is not None:
+            self._write_on()
 
     def stop(self) -> None:
         """Nobody wants it any more."""
@@ -72,21 +76,47 @@ class AheadBody:
             self._batch.give_up(self._uid)
         if self._body is not None:
             self._body.stop()
+        if self._write_on is not None:
+            self._write_on()
 
     def _deliver(self, batch: Batch, sink: Sink) -> Deferred[int]:
         if self._stopped:
             return succeed(0)
-        chunks = batch.take(self._uid)
+        chunks = batch.lend(self._uid)
         if chunks is None or self._prefetch.moved:
+            batch.give_up(self._uid)
             return self._fetch_alone(sink)
         octets = sum(map(len, chunks))
         sink.begin(octets)
+        if octets > AT_ONCE:
+            return self._deliver_slowly(batch, chunks, sink)
+        batch.give_up(self._uid)
         for chunk in chunks:
             if not self._stopped:
                 sink.write(chunk)
         if not self._stopped:
             self._delivered(octets)
         return succeed(octets)
+
+    def _deliver_slowly(self, batch: Batch, chunks: list[bytes], sink: Sink) -> Deferred[int]:
+        """As the sink takes it; the budget gets it back when all is written."""
+        done: Deferred[int] = Deferred()
+        left, octets = deque(chunks), sum(map(len, chunks))
+
+        def write_on() -> None:
+            while left and not (self._paused or self._stopped):
+                sink.write(left.popleft())
+            if done.called or (left and not self._stopped):
+                return
+            left.clear()
+            batch.give_up(self._uid)
+            if not self._stopped:
+                self._delivered(octets)
+            done.callback(octets)
+
+        self._write_on = write_on
+        write_on()
+        return done
 
     def _fetch_alone(self, sink: Sink) -> Deferred[int]:
         self._body = self._fetch()

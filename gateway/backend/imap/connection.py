@@ -299,8 +299,12 @@ class Connection(TwistedProtocol):
 
     def _receiver(self, fetch: Fetch) -> Receiver | None:
         for command in self._unanswered.values():
-            if command.receiver is not None and command.receiver.accepts(fetch):
+            if command.receiver is None:
+                continue
+            if command.receiver.accepts(fetch):
                 return command.receiver
+            if fetch.uid is None:
+                return None  # what does not say whose it is belongs to the oldest command
         return None
 
     def _respond(self, response: Response) -> None:

@@ -166,10 +166,10 @@ class Connector:
         offered = connection.capabilities or frozenset()
         words, secrets = _credentials(offered, login, by_login=ahead)
         connection.secrets = secrets
-        connection.capabilities = None  # others after login (RFC 3501 §6.2.2)
         selected: Deferred[None] | None = None
         try:
             answer = connection.command(*words)
+            connection.capabilities = None  # others after login (RFC 3501 §6.2.2)
             if ahead and words[0] == b"LOGIN":
                 selected = self._send_ahead(connection)
             status = await answer
@@ -178,10 +178,13 @@ class Connector:
                 raise _refusal(status)(detail)
         finally:
             connection.secrets = ()
+        self._tells_capabilities = connection.capabilities is not None
         if selected is not None:
             await self._heard(selected)
-        self._tells_capabilities = connection.capabilities is not None
-        await _ask_capabilities(connection)
+        if connection.capabilities is None:
+            # What SELECT told is not how things are any more when this is answered.
+            connection.forget_ahead()
+            await _ask_capabilities(connection)
         self._share_capabilities(connection)
 
     def _share_capabilities(self, connection: Connection) -> None:

@@ -35,6 +35,7 @@ _DIGITS_ONLY = bytes(c if c in b"0123456789" else 0x20 for c in range(256))
 _BULK = 1 << 17  # rows are taken in slices of this many octets, whatever the read size
 # What a part costs beside its octets; without it, many tiny literals would be free.
 _PART_OVERHEAD = 100
+_SANE_ROWS = 10_000_000
 _SANE_BODY = 1 << 40
 
 
@@ -115,6 +116,7 @@ class Rows:
 
     def add(self, uid: int, octets: int) -> None:
         """One row that came in another shape."""
+        self._check()
         try:
             self.uids.append(uid)
             self.octets.append(octets)
@@ -123,12 +125,17 @@ class Rows:
 
     def add_run(self, run: bytes) -> None:
         """Many rows in the one shape that `_ROWS` matches."""
+        self._check()
         numbers = run.translate(_DIGITS_ONLY).split()  # number, UID, the 822, size
         try:
             self.uids.extend(map(int, numbers[1::4]))
         except OverflowError as error:
             raise Violation("a UID of more than 32 bits") from error
         self.octets.extend(map(int, numbers[3::4]))
+
+    def _check(self) -> None:
+        if len(self.uids) > _SANE_ROWS:
+            raise Violation(f"a listing of more than {_SANE_ROWS} messages")
 
 
 class Reader:

@@ -23,6 +23,10 @@ from gateway.index import Index, Record
 from gateway.maildrop import CommitPlan, Maildrop, Outcome, Ref
 from gateway.telemetry import Emitter, Event, Level
 
+# How long a kept connection may take for SELECT. What lies between may have forgotten it
+# without a word (address translators do), and no client waits for a time-out and a login.
+_PATIENCE = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class SeenNotStored(Event):
@@ -66,6 +70,7 @@ class ImapSession:
         "_selected",
         "_settings",
         "_shared",
+        "_shown",
     )
 
     def __init__(
@@ -77,6 +82,7 @@ class ImapSession:
         self._account = account
         self._emit = emit
         self._record: Record | None = None
+        self._shown: Record | None = None  # what of it the client sees
         self._prefetch: Prefetch | None = None
         self._closing = self._selected = False
         self._lingers = True
@@ -102,7 +108,8 @@ class ImapSession:
         hide = self._settings.delete == "flag"
         hidden = await snapshot.deleted(connection) if hide else set()
         self._drop_prefetched()
-        return snapshot.freeze(record, hidden)
+        self._shown = snapshot.visible(record, hidden)
+        return snapshot.freeze(self._shown)
 
     def body(self, ref: Ref, top: int | None = None) -> Body:
         """One message of the snapshot."""
@@ -138,6 +145,7 @@ class ImapSession:
     def rest(self) -> None:
         """See `gateway.backend.port.ReusableSession.rest`."""
         self._drop_prefetched()
+        self._shown = None
 
     @property
     def reusable(self) -> bool:
@@ -152,8 +160,15 @@ class ImapSession:
         By SELECT: a NOOP would cost as much time, and not every server tells of new mail
         in its answer (GNU imap4d does not).
         """
-        self._connection.forget_ahead()
-        await snapshot.select(self._connection)
+        connection = self._connection
+        connection.forget_ahead()
+        dead = Unavailable("the kept connection is dead")
+        too_late = self._shared.reactor.callLater(_PATIENCE, connection.fail, dead)
+        try:
+            await snapshot.select(connection)
+        finally:
+            if too_late.active():
+                too_late.cancel()
         self._selected = True
 
     async def close(self) -> None:
@@ -197,9 +212,9 @@ class ImapSession:
         return index
 
     def _listed(self) -> Record:
-        if self._record is None:
+        if self._shown is None:
             raise AssertionError("no snapshot was taken")
-        return self._record
+        return self._shown
 
     def _announced(self, index: int) -> int:
         return self._listed().octets[index]
@@ -243,7 +258,7 @@ class ImapSession:
         if self._record is None or not removed or self._settings.delete == "flag":
             return
         self._drop_prefetched()  # the messages stand elsewhere now
-        self._record = snapshot.forget(self._record, removed)
+        self._record = self._shown = snapshot.forget(self._record, removed)
         self._shared.index.save(self._account, self._record)
 
     # Marks.

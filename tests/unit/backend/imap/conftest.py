@@ -27,7 +27,7 @@ class Gateway:
         self.sessions = []
         self.emit = Emitter(lambda event, context: self.events.append(event))
 
-    def backend(self, server, *, security="none", host=None, ca=None, **settings):
+    def backend(self, server, *, security="none", host=None, ca=None, index=None, **settings):
         # Off unless asked for: scripted replies count commands. Each has tests of its own,
         # and tests/faults and tests/integration have them on.
         alone = {"pipeline_login": False, "prefetch": False}
@@ -38,6 +38,7 @@ class Gateway:
             partial(client_options, ca_file=ca),
             self.reactor,
             self.emit,
+            index=index,
         )
 
     def login(self, user=b"user", password=SECRET, peer="192.0.2.1"):

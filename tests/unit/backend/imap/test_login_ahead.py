@@ -5,7 +5,18 @@ import pytest_twisted
 from twisted.internet.task import deferLater
 
 from gateway.backend.imap import login as module
-from tests.support.fake_imap import FakeImap, answer, hang, slow
+from gateway.index import NoIndex
+from tests.support.fake_imap import (
+    FakeImap,
+    after,
+    answer,
+    do,
+    hang,
+    say_after,
+    slow,
+    then,
+)
+from tests.support.fake_imap_session import Session
 
 MESSAGES = [b"one", b"two"]
 AHEAD = {"pipeline_login": True}
@@ -95,3 +106,69 @@ async def test_a_refusal_is_the_answer_to_the_password_alone(gateway):
         with pytest.raises(module.BadCredentials):
             await gateway.open(server, **AHEAD)
         assert len(server.said("LOGIN ")) == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_does_not_tell_its_capabilities_is_asked_ahead_each_time(gateway):
+    with FakeImap(MESSAGES) as server:
+        server.fault("LOGIN", after("OK welcome"))
+        backend = gateway.backend(server, **AHEAD)
+        for _ in range(3):
+            server.heard.clear()
+            session = await backend.open(gateway.login())
+            gateway.sessions.append(session)
+            verbs = [line.split()[0] for line in server.heard]
+            assert verbs == [b"LOGIN", b"CAPABILITY", b"SELECT"]
+
+
+class Memory(NoIndex):
+    """An index of one mailbox."""
+
+    record = None
+
+    def load(self, account):
+        return self.record
+
+    def save(self, account, record):
+        self.record = record
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_select_told_is_not_believed_after_another_question(gateway):
+    """New mail raises EXISTS meanwhile, and would stand in for a message that is gone."""
+    with FakeImap(MESSAGES) as server:
+        backend = gateway.backend(server, index=Memory(), **AHEAD)
+
+        async def poll():
+            session = await backend.open(gateway.login())
+            gateway.sessions.append(session)
+            return list((await session.snapshot()).refs)
+
+        assert await poll() == [1, 2]
+        server.inbox.remove(1)
+        server.fault("LOGIN", after("OK welcome"))  # which it has told the time before
+        new_mail = do(lambda server: server.inbox.add(b"three"))
+        server.fault("CAPABILITY", then(new_mail, say_after("* 2 EXISTS")))
+        assert 1 not in await poll()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_refuses_what_comes_early_is_asked_again(gateway):
+    with FakeImap(MESSAGES) as server:
+        server.fault("SELECT", answer("BAD not logged in"), times=1)
+        _, maildrop = await gateway.opened(server, **AHEAD)
+        assert list(maildrop.refs) == [1, 2]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_password_that_no_quotes_can_hold_costs_no_round_trip(gateway, monkeypatch):
+    said = []
+    send = Session.send
+    monkeypatch.setattr(
+        Session, "send", lambda self, data: said.append(data) or send(self, data)
+    )
+    with FakeImap(MESSAGES, passwords={b"user": b'a"b'}) as server:
+        session = await gateway.open(server, password=b'a"b', **AHEAD)
+        assert list((await session.snapshot()).refs) == [1, 2]
+    assert server.said("LOGIN ")
+    assert not [data for data in said if data.startswith(b"+")]

@@ -42,6 +42,19 @@ async def test_one_message_somewhere_is_not_yet_reading_on_and_two_are(reader):
         await client.gateway.until(lambda: client.asked() == [b"7", b"8", b"9:30"])
 
 
+@pytest_twisted.ensureDeferred
+async def test_what_is_hidden_does_not_end_a_row_and_is_not_asked_for(reader):
+    with FakeImap(messages()) as server:
+        for message in server.inbox.messages[::3]:
+            message.flags.add("\\Deleted")
+        client = await reader(server, delete="flag")
+        shown = [number for number in range(1, 31) if number % 3 != 1]
+        assert list(client.maildrop.refs) == shown
+        assert await client.read(*shown) == [messages()[number - 1] for number in shown]
+        assert server.bodies == shown
+        assert len(client.asked()) < 5
+
+
 @pytest.mark.parametrize("order", [(30, 29, 28), (3, 9, 4), (1, 1, 1), (1, 2, 20, 3)])
 @pytest_twisted.ensureDeferred
 async def test_another_order_stops_it(reader, order):
@@ -264,6 +277,33 @@ async def test_read_is_what_was_delivered_and_not_what_was_prefetched(reader):
         assert len(server.bodies) > 5
         seen = [message.uid for message in server.inbox.messages if message.flags]
         assert seen == [1, 2, 3]
+
+
+@pytest.mark.parametrize("end", ["resumed", "stopped"])
+@pytest_twisted.ensureDeferred
+async def test_a_large_message_waits_for_its_client_and_counts_until_it_is_written(reader, end):
+    """Written at once it would lie in the client's buffer, where no budget counts it."""
+    size = 400_000
+    with FakeImap(messages(2, size)) as server:
+        client = await reader(server)
+        await client.read(1)
+        await client.settled()
+        assert client.session.at_hand(2) is None
+        body = client.session.body(2)
+        sink = Sink(on_write=lambda _: body.pause())
+        done = body.start(sink)
+        assert len(sink.octets) < size
+        assert client.taken == size
+        if end == "stopped":
+            body.stop()
+            assert await done == size
+            assert len(sink.octets) < size
+            return
+        while not done.called:
+            body.resume()
+        assert await done == size
+        assert sink.octets == messages(2, size)[1]
+        assert client.taken == 0
 
 
 @pytest_twisted.ensureDeferred

@@ -17,6 +17,8 @@ from tests.support.fake_imap import (
     raw,
     reset,
     say,
+    slow,
+    then,
 )
 from tests.unit.backend.imap.reader import Sink, messages
 
@@ -126,6 +128,14 @@ async def test_odd_answers_to_a_batch_never_give_a_wrong_message(reader, shape):
         client = await reader(server)
         server.fault("BODY", change(SHAPES[shape]), skip=1, times=1)
         assert await read_all(client) == messages()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_names_its_uid_last_is_not_taken_for_what_was_asked_for_later(reader):
+    with FakeImap(messages()) as server:
+        client = await reader(server)
+        server.fault("BODY", then(slow(400, 0.002), change(uid_last)), skip=1)
+        assert await client.read(1, 25, 2, 24) == [messages()[n - 1] for n in (1, 25, 2, 24)]
 
 
 @pytest_twisted.ensureDeferred

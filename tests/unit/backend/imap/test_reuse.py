@@ -3,7 +3,9 @@
 import pytest
 import pytest_twisted
 from pydantic import SecretBytes
+from twisted.internet.defer import Deferred
 
+from gateway.backend.imap import session as module
 from gateway.backend.warm import WarmConnections, WarmSettings
 from gateway.errors import BadCredentials
 from gateway.maildrop import CommitPlan, Login
@@ -49,6 +51,11 @@ class Place:
         return str(inbox.uidvalidity), {each.uid: len(each.octets) for each in inbox.messages}
 
 
+def deadline(place, deed):
+    """Two seconds: much less than the time-out of a command."""
+    return Deferred.fromCoroutine(deed).addTimeout(2, place.backend._shared.reactor)
+
+
 def shown(maildrop):
     return maildrop.epoch, dict(zip(maildrop.refs, maildrop.octets, strict=True))
 
@@ -71,6 +78,16 @@ async def test_an_unchanged_mailbox_costs_one_round_trip(place):
         assert await place.poll() == place.truth()
         assert place.server.heard == [b"SELECT INBOX"]
     assert place.server.sessions == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_connection_that_died_without_a_word_is_not_waited_for(monkeypatch, place):
+    monkeypatch.setattr(module, "_PATIENCE", 0.1)
+    await place.poll()
+    place.server.fault("SELECT", hang, times=1)
+    before = place.server.sessions
+    assert await deadline(place, place.poll()) == place.truth()
+    assert place.server.sessions == before + 1
 
 
 CHANGES = {

@@ -1,8 +1,13 @@
 """The frozen INBOX."""
 
+from array import array
+
 import pytest
 import pytest_twisted
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gateway.backend.imap import reader, snapshot
 from gateway.errors import Misconfigured, Unavailable
 from tests.support.fake_imap import (
     FakeImap,
@@ -16,6 +21,7 @@ from tests.support.fake_imap import (
     reset,
     say,
     say_after,
+    slow,
     then,
 )
 
@@ -53,6 +59,18 @@ async def test_many_messages(gateway):
         _, maildrop = await gateway.opened(server)
         assert list(maildrop.refs) == list(range(1, 20_001))
         assert maildrop.octets[13] == 6
+
+
+@pytest.mark.parametrize(
+    "row", ["* 1 FETCH (UID 1 RFC822.SIZE 9)", "* 1 fetch (RFC822.SIZE 9 UID 1)"]
+)
+@pytest_twisted.ensureDeferred
+async def test_a_listing_without_an_end_is_given_up(gateway, monkeypatch, row):
+    monkeypatch.setattr(reader, "_SANE_ROWS", 5)
+    with FakeImap(MESSAGES) as server:
+        server.fault("LIST", then(slow(200, 0.001), say(*[row] * 200)))
+        with pytest.raises(Unavailable, match="a listing of more than"):
+            await gateway.opened(server)
 
 
 def swap(octets):
@@ -217,3 +235,15 @@ async def test_uids_that_do_not_stick(gateway):
         server.fault("SELECT", say("* NO [UIDNOTSTICKY] x"))
         session, _ = await gateway.opened(server)
         assert not session.capabilities.stable_ids
+
+
+NUMBERS = st.integers(1, 40)
+
+
+@given(uids=st.sets(NUMBERS), spans=st.lists(st.tuples(NUMBERS, NUMBERS).map(sorted)))
+def test_what_has_vanished_in_any_order_and_more_than_once(uids, spans):
+    there = array("I", sorted(uids))
+    stay, sizes = snapshot._without_spans(there, array("Q", there), map(tuple, spans))
+    expected = [u for u in there if not any(first <= u <= last for first, last in spans)]
+    assert stay.tolist() == sizes.tolist() == expected
+    assert there.tolist() == sorted(uids)  # another session may have it
