@@ -11,9 +11,8 @@ search finds gone is gone, whenever it was made; and UID EXPUNGE takes nothing t
 not name. What it finds still there is asked for once more, when all else is done.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import chain
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import ClassVar, TypeAlias, cast
 
 from imapclient.imap_utf7 import encode as encode_folder
@@ -21,25 +20,29 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure as Reason
 
 from gateway.backend.imap.connection import Connection
-from gateway.backend.imap.encoder import Text, Word, uid_sets
+from gateway.backend.imap.encoder import Text, uid_sets
 from gateway.backend.imap.responses import Status
 from gateway.backend.imap.settings import ImapSettings
 from gateway.backend.imap.snapshot import search
+from gateway.backend.imap.steps import (
+    Step,
+    Wave,
+    Words,
+    commands,
+    expunge,
+    look,
+    named,
+    store,
+    waves,
+)
 from gateway.errors import EpochChanged, Failure, Unavailable
 from gateway.maildrop import CommitPlan, Outcome
 from gateway.telemetry import Emitter, Event, Level
 
-_DELETED = rb"(\Deleted)"
 _TRIES = 3
-# What is in flight at once: four commands for each set make these 64 KiB.
-_WAVE_OCTETS = 16 << 10
-_WAVE_UIDS = 10_000
 
-Wave: TypeAlias = list[tuple[bytes, list[int]]]
-"""UID sets of which the commands go out together, each with the UIDs that it names."""
 _End: TypeAlias = Status | BaseException
 _Answer: TypeAlias = "Deferred[_End]"
-_Words: TypeAlias = tuple[Word, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,75 +72,6 @@ def is_precise(capabilities: frozenset[bytes], delete: str) -> bool:
 def _asks_for_folder(status: Status) -> bool:
     """RFC 3501 §7.1 TRYCREATE; GNU mailutils puts the code in the middle of its words."""
     return status.code == b"TRYCREATE" or b"[TRYCREATE]" in status.text
-
-
-@dataclass(slots=True)
-class _Step:
-    """One command for each UID set of a wave.
-
-    Attributes:
-        deed: What it is called in events.
-        before, after: The command's words around the set.
-        found: Of a search: what it finds.
-        excused: Whether a missing folder is no refusal, because it will be made.
-        statuses: How the commands ended, in the order of the sets.
-    """
-
-    deed: str
-    before: tuple[bytes, ...]
-    after: tuple[Word, ...] = ()
-    found: set[int] | None = None
-    excused: bool = False
-    statuses: list[Status] = field(default_factory=list)
-
-
-def _store(sign: bytes) -> _Step:
-    r"""Set or clear \Deleted."""
-    return _Step("STORE", (b"UID", b"STORE"), (sign + b"FLAGS.SILENT", _DELETED))
-
-
-def _expunge() -> _Step:
-    return _Step("UID EXPUNGE", (b"UID", b"EXPUNGE"))
-
-
-def _look(found: set[int], *also: bytes) -> _Step:
-    """Which of the UIDs are there."""
-    return _Step("SEARCH", (b"UID", b"SEARCH", b"UID"), also, found)
-
-
-def _waves(uids: Iterable[int]) -> Iterator[Wave]:
-    """A plan in pieces, so that neither side ever holds all of a large one."""
-    wave: Wave = []
-    octets = count = 0
-    for uid_set, named in uid_sets(uids, count=_WAVE_UIDS):
-        octets, count = octets + len(uid_set), count + len(named)
-        if wave and (octets > _WAVE_OCTETS or count > _WAVE_UIDS):
-            yield wave
-            wave, octets, count = [], len(uid_set), len(named)
-        wave.append((uid_set, named))
-    if wave:
-        yield wave
-
-
-def _named(wave: Wave) -> set[int]:
-    return set(chain.from_iterable(named for _, named in wave))
-
-
-def _commands(wave: Wave, steps: Iterable[_Step]) -> Iterator[tuple[_Step | None, _Words]]:
-    """All commands in order: the steps of one set before those of the next.
-
-    Dovecot takes up to four commands at once (CLIENT_COMMAND_QUEUE_MAX_SIZE), and removes
-    messages and says OK after the last of them. A UID SEARCH among the three behind a UID
-    EXPUNGE or UID MOVE finds what that was to remove, and of two searches among four nobody
-    could tell whose result is whose. So three times NOOP comes before each.
-    """
-    first = True
-    for uid_set, _ in wave:
-        for step in steps:
-            if step.found is not None and not first:
-                yield from [(None, (b"NOOP",))] * 3
-            first = False
-            yield step, (*step.before, uid_set, *step.after)
 
 
 class Update:
@@ -203,21 +137,21 @@ class Update:
         self, uids: set[int], way: Callable[[Wave], Awaitable[set[int]]]
     ) -> set[int]:
         kept: set[int] = set()
-        for wave in _waves(uids):
+        for wave in waves(uids):
             kept |= await way(wave)
         return kept
 
     async def _delete_wave(self, wave: Wave) -> set[int]:
         marked: set[int] = set()
         found: set[int] = set()
-        steps = _look(marked, b"DELETED"), _store(b"+"), _expunge(), _look(found)
+        steps = look(marked, b"DELETED"), store(b"+"), expunge(), look(found)
         try:
             if not await self._carry_out(wave, *steps):
                 marked.clear()  # our own marks are among them
         except Unavailable:
             # Whatever of them is still there, if the server still listens: a mark that
             # stays would let the next EXPUNGE of anybody take what was reported as unknown.
-            await self._try_store(_named(wave) - (marked if self._in_order else set()), b"-")
+            await self._try_store(named(wave) - (marked if self._in_order else set()), b"-")
             raise
         kept = await self._confirmed(found, wave)
         await self._try_store(kept - marked, b"-")
@@ -225,8 +159,8 @@ class Update:
 
     async def _move_wave(self, wave: Wave) -> set[int]:
         found: set[int] = set()
-        move, look = self._into_folder(b"MOVE", excused=True), _look(found)
-        await self._carry_out(wave, move, look)
+        move, seek = self._into_folder(b"MOVE", excused=True), look(found)
+        await self._carry_out(wave, move, seek)
         again = [
             each
             for each, status in zip(wave, move.statuses, strict=True)
@@ -235,17 +169,17 @@ class Update:
         if again:
             await self._create()
             await self._carry_out(again, self._into_folder(b"MOVE"))
-            await self._carry_out(wave, look)
+            await self._carry_out(wave, seek)
         return await self._confirmed(found, wave)
 
     async def _flag_wave(self, wave: Wave) -> set[int]:
         found: set[int] = set()
-        await self._carry_out(wave, _store(b"+"), _look(found, b"UNDELETED"))
+        await self._carry_out(wave, store(b"+"), look(found, b"UNDELETED"))
         return await self._confirmed(found, wave, b"UNDELETED")
 
     async def _confirmed(self, found: set[int], wave: Wave, *also: bytes) -> set[int]:
         """What was found, if it is found again now that nothing else is under way."""
-        return await self._find(found & _named(wave), *also) if found else found
+        return await self._find(found & named(wave), *also) if found else found
 
     # Without UIDPLUS: RFC 4549 §4.2.4.
 
@@ -292,15 +226,15 @@ class Update:
 
     async def _store(self, uids: Iterable[int], sign: bytes) -> None:
         r"""Set or clear \Deleted."""
-        for wave in _waves(uids):
-            await self._carry_out(wave, _store(sign))
+        for wave in waves(uids):
+            await self._carry_out(wave, store(sign))
 
     async def _try_store(self, uids: Iterable[int], sign: bytes) -> bool:
         """The same where a failure changes nothing any more; whether all was accepted."""
         accepted = True
         try:
-            for wave in _waves(uids):
-                step = _store(sign)
+            for wave in waves(uids):
+                step = store(sign)
                 await self._carry_out(wave, step)
                 accepted = accepted and all(status.ok for status in step.statuses)
         except Failure:
@@ -321,9 +255,9 @@ class Update:
                 done.update(each[1])
         return done
 
-    def _into_folder(self, verb: bytes, excused: bool = False) -> _Step:
+    def _into_folder(self, verb: bytes, excused: bool = False) -> Step:
         folder = Text(encode_folder(self._settings.move_to))
-        return _Step(verb.decode(), (b"UID", verb), (folder,), excused=excused)
+        return Step(verb.decode(), (b"UID", verb), (folder,), excused=excused)
 
     async def _create(self) -> None:
         folder = Text(encode_folder(self._settings.move_to))
@@ -336,15 +270,15 @@ class Update:
             Unavailable: The server does not say, and so nobody knows.
         """
         found: set[int] = set()
-        for wave in _waves(uids):
+        for wave in waves(uids):
             more: set[int] = set()
-            await self._carry_out(wave, _look(more, *also))
+            await self._carry_out(wave, look(more, *also))
             found |= more
         return found & uids
 
     # How they go out.
 
-    async def _carry_out(self, wave: Wave, *steps: _Step) -> bool:
+    async def _carry_out(self, wave: Wave, *steps: Step) -> bool:
         """Each step for each set: all in one write, then wait for all answers.
 
         A server that answers in another order has not kept to the order of the commands
@@ -372,10 +306,10 @@ class Update:
         self._judge(steps)
         return once
 
-    async def _at_once(self, wave: Wave, steps: tuple[_Step, ...]) -> bool:
+    async def _at_once(self, wave: Wave, steps: tuple[Step, ...]) -> bool:
         """Whether the answers came in order; if they did not, they are of no use."""
         arrived: list[int] = []
-        sent = [(step, self._send(step, words)) for step, words in _commands(wave, steps)]
+        sent = [(step, self._send(step, words)) for step, words in commands(wave, steps)]
         for number, (_, answer) in enumerate(sent):
             answer.addBoth(_note, arrived, number)
         # All of them, also when one fails: nothing may be under way when this ends.
@@ -386,18 +320,18 @@ class Update:
             _take(step, end)
         return True
 
-    async def _one_by_one(self, wave: Wave, steps: tuple[_Step, ...]) -> None:
-        for step, words in _commands(wave, steps):
+    async def _one_by_one(self, wave: Wave, steps: tuple[Step, ...]) -> None:
+        for step, words in commands(wave, steps):
             if step is not None:
                 self._check_epoch()
                 _take(step, await self._send(step, words))
 
-    def _send(self, step: _Step | None, words: _Words) -> _Answer:
+    def _send(self, step: Step | None, words: Words) -> _Answer:
         """The answer to come. A failure comes as a value, or it would go unhandled."""
         found = None if step is None else step.found
         return self._connection.command(*words, found=found).addErrback(_value)
 
-    def _judge(self, steps: Iterable[_Step]) -> None:
+    def _judge(self, steps: Iterable[Step]) -> None:
         """Report what was refused. Of a search nobody may guess what it would have found."""
         refused = None
         for step in steps:
@@ -419,7 +353,7 @@ class Update:
             self._emit(UpdateRefused(deed, self._connection.shown(status.shown)))
 
 
-def _forget(steps: Iterable[_Step]) -> None:
+def _forget(steps: Iterable[Step]) -> None:
     """The steps are about to be taken, perhaps for the second time."""
     for step in steps:
         step.statuses = []
@@ -427,7 +361,7 @@ def _forget(steps: Iterable[_Step]) -> None:
             step.found.clear()
 
 
-def _take(step: _Step | None, end: _End) -> None:
+def _take(step: Step | None, end: _End) -> None:
     if isinstance(end, BaseException):
         raise end
     if step is not None:
