@@ -13,6 +13,7 @@ from twisted.python.failure import Failure as Reason
 
 from gateway.backend.imap import faults
 from gateway.backend.imap.collaborators import Clock, DelayedCall, Receiver
+from gateway.backend.imap.early import Early
 from gateway.backend.imap.encoder import Word, encode, literals
 from gateway.backend.imap.mailbox import Mailbox
 from gateway.backend.imap.outbox import Command, Outbox
@@ -60,7 +61,7 @@ class UpstreamLost(Event):
     detail: str
 
 
-class Connection(TwistedProtocol):
+class Connection(Early, TwistedProtocol):
     """One connection, from the greeting on.
 
     Attributes:
@@ -89,7 +90,6 @@ class Connection(TwistedProtocol):
         self._tags = 0
         self._unanswered: dict[bytes, Command] = {}
         self._outbox = Outbox(self._write)
-        self._ahead: dict[tuple[bytes, ...], Deferred[Any]] = {}
         self._stream: Receiver | None = None
         self._paused_by = _NOBODY
         self._failure: Failure | None = None
@@ -179,39 +179,6 @@ class Connection(TwistedProtocol):
         self._outbox.put(command)
         self._watch()
         return command.answer
-
-    def send_ahead(self, *words: bytes) -> "Deferred[None]":
-        """Send a command before it is known to be needed; `ask` gets its answer.
-
-        Returns:
-            Fires when the answer has come, or never will.
-        """
-        answer: Deferred[Any] = Deferred()
-        answered: Deferred[None] = Deferred()
-
-        def take(result: Any) -> None:
-            answer.callback(result.value if isinstance(result, Reason) else result)
-            answered.callback(None)
-
-        self._ahead[words] = answer
-        self.command(*words).addBoth(take)
-        return answered
-
-    async def ask(self, *words: bytes) -> Status:
-        """The answer to a command: to the one that was sent ahead, or to a new one."""
-        answer = self._ahead.pop(words, None) or self.command(*words)
-        status: Status | Exception = await answer
-        if isinstance(status, Exception):
-            raise status
-        return status
-
-    def was_sent_ahead(self, *words: bytes) -> bool:
-        """Whether `ask` will not send it again."""
-        return words in self._ahead
-
-    def forget_ahead(self) -> None:
-        """What was sent ahead and never asked for tells how things were then."""
-        self._ahead.clear()
 
     def collect_rows(self, rows: Rows | None) -> None:
         """Where the rows of the listing go that is asked for next; None ends it."""
