@@ -209,17 +209,20 @@ class HttpSession:
             if record is not None:
                 return record
             listing = await self._api.list(None)
-        record = self._whole(listing, known)
+        # What comes twice each time is so in the mailbox, and is counted so there.
+        record = self._whole(listing, known, twice=True)
         if record is None:
             raise Unavailable("the upstream lists fewer messages than it says it has")
         return record
 
-    def _whole(self, listing: Listing, known: TextRecord | None) -> TextRecord | None:
+    def _whole(
+        self, listing: Listing, known: TextRecord | None, *, twice: bool = False
+    ) -> TextRecord | None:
         if listing.changes or not listing.epoch:
             raise AssertionError("the driver was asked for everything")
-        record = records.whole(listing, known, self._api.traits)
+        record = records.whole(listing, known, self._api.traits, twice=twice)
         if record is None:
-            self._emit(MailboxListingShort(len(listing.rows), listing.total or 0))
+            self._emit(MailboxListingShort(len({*listing.rows}), listing.total or 0))
             return None
         doubtful = sum(bool(flags & DOUBTFUL) for flags in record.flags)
         if doubtful:

@@ -12,18 +12,23 @@ _LARGEST = (1 << 62) - 1
 _USUAL = 4096
 
 
-def whole(listing: Listing, known: TextRecord | None, traits: Traits) -> TextRecord | None:
+def whole(
+    listing: Listing, known: TextRecord | None, traits: Traits, *, twice: bool = False
+) -> TextRecord | None:
     """The record of a listing of everything.
 
     Args:
         listing: Of everything.
         known: What was there before: octets that were learned stay learned.
         traits: Of the API.
+        twice: Whether a row that came twice may count twice. If not, it is taken for one that
+            came instead of another, as from a page that moved.
 
     Returns:
         The record; None if messages are missing by the upstream's own count.
     """
-    if listing.total is not None and len(listing.rows) < listing.total:
+    listed = len(listing.rows if twice else {*listing.rows})
+    if listing.total is not None and listed < listing.total:
         return None
     learned = _learned(known) if known is not None and known.epoch == listing.epoch else {}
     return _record(listing, *_once(listing.rows, traits), learned)

@@ -93,6 +93,19 @@ def test_too_few_rows_are_no_listing():
     assert records.whole(Listing("e", [Row("a")], total=0), None, EXACT) is not None
 
 
+def test_a_row_that_comes_twice_stands_for_no_other():
+    """A page that moved, or a server that gives the same page again."""
+    twice = [Row("a", 1), Row("b", 1), Row("b", 1)]
+    assert records.whole(Listing("e", twice, total=3), None, EXACT) is None
+    assert records.whole(Listing("e", twice, total=3), None, EXACT, twice=True) is not None
+    assert records.whole(Listing("e", twice, total=2), None, EXACT) is not None
+
+
+def test_two_messages_of_one_id_are_two():
+    rows = [Row("a", 1), Row("a", 2), Row("a", 3)]
+    assert records.whole(Listing("e", rows, total=3), None, EXACT) is not None
+
+
 @pytest.mark.parametrize("total", [1, 3])
 def test_changes_that_do_not_add_up_fit_nothing(total):
     record = records.whole(Listing("e", [Row("a")]), None, EXACT)
