@@ -93,8 +93,9 @@ class Response:
         Raises:
             Unavailable: They are compressed, which nobody asked for.
         """
-        coding = (self.header("Content-Encoding") or "identity").strip().lower()
-        if coding not in {"identity", ""}:
+        fields = self._response.headers.getRawHeaders(b"content-encoding") or []
+        codings = b",".join(fields).lower().split(b",")
+        if {coding.strip() for coding in codings} - {b"identity", b""}:
             self.discard()
             raise Unavailable("the upstream's answer is compressed, which nobody asked for")
         return self

@@ -261,3 +261,52 @@ async def test_a_stale_connection_is_replaced(large, desk):
 
     outcome = await session.commit(CommitPlan(maildrop.epoch, ("large",)))
     assert outcome.removed == ("large",)
+
+
+@pytest_twisted.ensureDeferred
+async def test_two_versions_of_a_message_are_not_joined(large, desk):
+    """A server that does not know If-Range gives the rest of what is there by now."""
+    headers = {"Content-Range": f"bytes 100000-{len(LARGE) - 1}/{len(LARGE)}", "ETag": '"new"'}
+    large.spoil("/raw/large", with_cut(100_000))
+    large.spoil("/raw/large", Reply(206, LARGE[100_000:].upper(), headers))
+    session, _ = await desk(prefetch=False).opened()
+    sink = Sink()
+    assert isinstance(await failure(session.body("large").start(sink)), BodyBroken)
+    assert sink.octets == LARGE[:100_000]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_part_is_not_the_rest_where_nobody_told_the_length(large, desk):
+    def cut(_, right):
+        right.length, right.cut = "chunked", 100_000
+        return right
+
+    large.spoil("/raw/large", cut)
+    tag = {"ETag": f'"{hash(LARGE)}"', "Content-Range": "bytes 100000-100099/*"}
+    large.spoil("/raw/large", Reply(206, LARGE[100_000:100_100], tag))
+    shown = {"sizes": "estimate", "learn_behind": False, "prefetch": False}
+    session, _ = await desk(INEXACT, **shown).opened()
+    assert isinstance(await failure(session.body("large").start(Sink())), BodyBroken)
+
+
+def chunked(head, *pieces):
+    body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b""))
+    return Reply(raw=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + head + body)
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("cut", [1, 3, 9])
+async def test_a_web_page_in_small_pieces_is_no_message_either(large, desk, cut):
+    page = b"\n\n<!DOCTYPE html><title>Log in</title>" + b"<p>please</p>" * 50_000
+    reply = chunked(b"Content-Type: text/html\r\n\r\n", page[:cut], page[cut:])
+    large.spoil("/raw/large", reply, times=9)
+    session, _ = await desk(prefetch=False).opened()
+    assert isinstance(await failure(session.body("large").start(Sink())), BodyBroken)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_compressed_message_is_refused_wherever_that_is_told(large, desk):
+    twice = b"Content-Encoding: gzip\r\nContent-Encoding: identity\r\n\r\n"
+    large.spoil("/raw/large", chunked(twice, LARGE), times=9)
+    session, _ = await desk(prefetch=False).opened()
+    assert isinstance(await failure(session.body("large").start(Sink())), Unavailable)
