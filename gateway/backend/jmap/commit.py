@@ -38,6 +38,8 @@ async def remove(
     update: dict[str, Mapping[str, Any]] = {}
     for email in map(table, got.get("list") or ()):
         id_, mailboxes = str(email.get("id")), table(email.get("mailboxIds"))
+        if not mailboxes:
+            continue  # each is in one at least (RFC 8621 §4.1.1): nobody knows where
         if inbox not in mailboxes:
             gone.add(id_)  # somebody moved it: it is not in the maildrop any more
         elif len(mailboxes) > 1:
