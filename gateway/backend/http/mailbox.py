@@ -360,7 +360,7 @@ class HttpSession:
     def _forget(self, removed: set[str]) -> None:
         """What UPDATE removed needs not be found missing at the next login."""
         if removed:
-            self._record = records.without(self._listed(), removed)
+            self._record = records.without(self._listed(), removed, self._api.traits)
             self._positions = None
             self._unsaved = True
             self._save()

@@ -56,13 +56,17 @@ def changed(listing: Listing, known: TextRecord, traits: Traits) -> TextRecord |
     return record if fits else None
 
 
-def without(record: TextRecord, removed: Iterable[str]) -> TextRecord:
-    """The record less some messages."""
+def without(record: TextRecord, removed: Iterable[str], traits: Traits) -> TextRecord:
+    """The record less some messages.
+
+    Its state is that of the list with them. From there an upstream can tell changes; but one
+    that only says "the same as then" would say so of a list that still has them.
+    """
     gone = frozenset(removed)
     stays = [index for index, id_ in enumerate(record.ids) if id_ not in gone]
     return TextRecord(
         record.epoch,
-        record.state,
+        record.state if traits.delta else {},
         [record.ids[i] for i in stays],
         [record.locators[i] for i in stays] if record.locators else (),
         array("q", (record.received[i] for i in stays)),

@@ -80,7 +80,7 @@ def test_changes_come_to_the_same_as_a_listing_of_everything(rows, data, traits)
 @given(st.lists(ROWS, unique_by=lambda row: row.id), st.sets(IDS), TRAITS)
 def test_what_was_removed_is_not_there_and_all_else_is(rows, removed, traits):
     record = records.whole(Listing("e", rows), None, traits)
-    left = records.without(record, removed)
+    left = records.without(record, removed, traits)
     assert seen(left) == {id_: row for id_, row in seen(record).items() if id_ not in removed}
     assert list(left.ids) == [id_ for id_ in record.ids if id_ not in removed]
 
