@@ -75,6 +75,15 @@ def without(record: TextRecord, removed: Iterable[str], traits: Traits) -> TextR
     )
 
 
+def is_text(epoch: str) -> bool:
+    """Whether index and journal can keep it: JSON can carry half a character."""
+    try:
+        epoch.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def unlearned(record: TextRecord, traits: Traits) -> Sequence[int]:
     """The messages of which nobody knows how many octets they have."""
     if traits.exact_octets:

@@ -11,7 +11,9 @@ from gateway.errors import (
     Throttled,
     Unavailable,
 )
+from gateway.index import SqliteIndex
 from gateway.maildrop import CommitPlan
+from gateway.telemetry import Emitter
 from tests.support.fake_http import Reply
 from tests.unit.backend.http.shelf import (
     INEXACT,
@@ -268,6 +270,32 @@ async def test_a_session_can_serve_another_login(shelf, desk):
     shelf.passwords.clear()
     assert isinstance(await failure(session.revive()), BadCredentials)
     assert not session.reusable
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_kept_session_notices_another_client_password(shelf, desk, tmp_path):
+    """The upstream sees the token alone, which is as good as before."""
+    (tmp_path / "token").write_text("t")
+    (tmp_path / "password").write_text("for clients\n")
+    shelf.tokens = {"t"}
+    d = desk(token_file=tmp_path / "token", client_password_file=tmp_path / "password")
+    session, _ = await d.opened(password=b"for clients")
+    await session.revive()
+    (tmp_path / "password").write_text("another\n")
+    assert isinstance(await failure(session.revive()), BadCredentials)
+    assert not session.reusable
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_epoch_that_nothing_can_keep_is_a_fault_of_the_upstream(shelf, desk, tmp_path):
+    """JSON can carry half a character, which neither the index nor the journal can."""
+    shelf.epoch = "\udc80"
+    emit = Emitter(lambda event, context: None)
+    index = SqliteIndex(tmp_path / "index", emit, limit=1 << 20, now=lambda: 0.0)
+    try:
+        assert isinstance(await failure(desk(index=index).opened()), Unavailable)
+    finally:
+        index.close()
 
 
 @pytest_twisted.ensureDeferred
