@@ -289,6 +289,33 @@ async def test_a_part_is_not_the_rest_where_nobody_told_the_length(large, desk):
     assert isinstance(await failure(session.body("large").start(Sink())), BodyBroken)
 
 
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("left", [0, 1, 200])
+async def test_octets_behind_the_end_say_that_it_is_none(shelf, desk, left):
+    """As of a server that counts characters: a part is no message, where sizes are learned."""
+
+    def short(_, right):
+        right.length = left
+        return right
+
+    shelf.spoil("/raw/m00001", short, times=9)
+    shown = {"sizes": "estimate", "learn_behind": False, "prefetch": False}
+    session, _ = await desk(INEXACT, **shown).opened()
+    assert isinstance(
+        await failure(session.body("m00001").start(Sink())), (BodyBroken, Unavailable)
+    )
+    assert await read(session, "m00002") == shelf.messages["m00002"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_empty_line_behind_the_end_does_no_harm(shelf, desk):
+    octets = shelf.messages["m00001"]
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(octets)
+    shelf.spoil("/raw/m00001", Reply(raw=head + octets + b"\r\n"))
+    session, _ = await desk(prefetch=False).opened()
+    assert await read(session, "m00001") == octets
+
+
 def chunked(head, *pieces):
     body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b""))
     return Reply(raw=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + head + body)
