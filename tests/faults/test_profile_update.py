@@ -100,6 +100,36 @@ class TestWhatIsThereAfterwards:
             client.quit()
 
 
+class TestNoNews:
+    def test_a_counter_that_everybody_may_read_proves_no_password(self, profiles, mail_api):
+        user, mail_api.password = fresh_user(), PASSWORD.encode()
+        right = mail_api._refusal
+        mail_api._refusal = lambda asked: None if asked.path == "/state" else right(asked)
+        try:
+            learned(profiles, STATE, user=user).quit()
+            assert try_login(profiles.gateway(STATE), user, "wrong") == AUTH
+        finally:
+            del mail_api._refusal
+
+    def test_the_page_that_proves_it_is_the_first(self, profiles, mail_api):
+        user, mail_api.password = fresh_user(), PASSWORD.encode()
+        pages = {"url": "/messages?page={page}&limit={limit}", "page": {"style": "page"}}
+        pages["page"]["first"] = 1
+        mail_api.spoil("/messages", lambda asked, _: two(asked), method="GET", times=99)
+
+        def two(asked):
+            if asked.path != "/messages":
+                return Reply(body=LETTERS[0])
+            there = {"1": [mail_api.letters[0].row], "2": []}
+            if asked.query["page"] not in there:
+                return Reply(400)
+            return Reply(body={"items": there[asked.query["page"]]})
+
+        with learned(profiles, STATE, {"list": pages}, user=user) as client:
+            assert client.stat()[0] == 1
+            client.quit()
+
+
 COUNTED = {"list": {"total": "/total"}}
 REUSED = {"ids": {"also": ["/subject"]}}
 
