@@ -178,9 +178,15 @@ class GmailApi:
 
 def _earlier(one: str, other: str) -> str:
     """Of two points in the history."""
-    if not (one.isdecimal() and other.isdecimal()):
+    if not all(each.isascii() and each.isdecimal() for each in (one, other)):
         return one
-    return min(one, other, key=int)
+    return min(one, other, key=_size)
+
+
+def _size(number: str) -> tuple[int, str]:
+    """What orders numbers of any length, which `int` does not take."""
+    digits = number.lstrip("0")
+    return len(digits), digits
 
 
 async def connect(

@@ -556,3 +556,22 @@ async def test_pages_without_end_come_to_an_end(jmap, desk, monkeypatch):
     monkeypatch.setattr(jmap, "_query", query)
     assert isinstance(await failure(desk().opened()), Unavailable)
     assert next(number) < 60
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("wrong", [1, True, 1.5, "abc", {"a": 1}])
+@pytest.mark.parametrize("where", ["methodResponses", "list"])
+async def test_what_is_no_list_is_no_jmap(jmap, desk, where, wrong):
+    session, maildrop = await desk().opened()
+
+    def reply(_, right):
+        for _, answer, _ in right.body["methodResponses"]:
+            answer["list"] = wrong
+        if where == "methodResponses":
+            right.body[where] = wrong
+        return right
+
+    jmap.spoil("/api", reply, times=9)
+    unknown = await failure(session.commit(plan(maildrop, maildrop.refs[0])))
+    assert isinstance(unknown, Unavailable)
+    assert maildrop.refs[0] in jmap.emails
