@@ -98,7 +98,7 @@ class HttpBody:
             if self._running is not None and not self._running.called:
                 self._running.cancel()  # before there is an answer
         elif self._rest_is_short():
-            self._stream.resume()
+            self._stream.let_pass()
         else:
             self._stream.abort()
 

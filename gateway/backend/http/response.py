@@ -130,7 +130,9 @@ class Response:
         short = self.length is not None and self.length <= 1 << 16
         stream = self.deliver(_nothing)
         stream.done.addErrback(_nothing)
-        if not short and not stream.done.called:
+        if short:
+            stream.let_pass()
+        elif not stream.done.called:
             stream.abort()
 
     async def read(self, limit: int | None = None) -> Answer:

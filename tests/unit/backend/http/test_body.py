@@ -1,5 +1,8 @@
 """One message over HTTP: whole or not at all, however the upstream behaves."""
 
+from dataclasses import replace
+from time import monotonic
+
 import pytest
 import pytest_twisted
 from twisted.internet.task import deferLater
@@ -337,3 +340,16 @@ async def test_a_compressed_message_is_refused_wherever_that_is_told(large, desk
     large.spoil("/raw/large", chunked(twice, LARGE), times=9)
     session, _ = await desk(prefetch=False).opened()
     assert isinstance(await failure(session.body("large").start(Sink())), Unavailable)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_rest_that_drips_does_not_hold_up_what_comes_next(shelf, desk, monkeypatch):
+    monkeypatch.setattr("gateway.backend.http.stream._HURRY", 0.3)
+    shelf.messages["drips"] = message(7, 60_000)
+    shelf.spoil("/raw/drips", lambda _, right: replace(right, pace=0.3))
+    session, _ = await desk(prefetch=False, concurrency=1).opened()
+    body = session.body("drips", 0)
+    began = monotonic()
+    await body.start(Sink(lambda _: body.stop()))
+    assert await read(session, "m00001") == shelf.messages["m00001"]
+    assert monotonic() - began < 2
