@@ -1,5 +1,6 @@
 """A session on an HTTP mailbox: listing, reading, removing, and what is kept of it."""
 
+import pytest
 import pytest_twisted
 
 from gateway.backend.http.mailbox import MailboxIdTwice, SizeDiffers
@@ -296,6 +297,25 @@ async def test_an_epoch_that_nothing_can_keep_is_a_fault_of_the_upstream(shelf, 
         assert isinstance(await failure(desk(index=index).opened()), Unavailable)
     finally:
         index.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_message_that_cannot_be_asked_for_fails_alone(shelf, desk):
+    """Not the one before it, which asks for it ahead."""
+    d = desk()
+    session, _ = await d.opened()
+    right = d.apis[0].raw
+
+    def raw(message):
+        if message.id == "m00001":
+            raise Unavailable("no URL can be made of it")
+        return right(message)
+
+    d.apis[0].raw = raw
+    assert await read(session, "m00000") == shelf.messages["m00000"]
+    with pytest.raises(Unavailable):
+        await session.body("m00001").start(Sink())
+    assert await read(session, "m00002") == shelf.messages["m00002"]
 
 
 @pytest_twisted.ensureDeferred
