@@ -300,6 +300,24 @@ class TestQuit:
         scene.fake.fault("BATCHMODIFY", fault, times=1)
         scene.quit_tells_the_truth(client, 1, 3)
 
+    def test_a_list_that_lags_removes_nothing(self, scene):
+        """Without history the list tells what is there, unless the count knows better."""
+        client = scene.login()
+        scene.box.label(scene.marks[2], remove={"UNREAD"})
+        scene.fake.fault("HISTORY", refusal(404, "notFound"))
+        scene.fake.fault("LIST", edited(lambda page: {**page, "messages": []}))
+        reply, left = scene.quit_tells_the_truth(client, 1, 2)
+        assert reply.startswith(b"-ERR [SYS/TEMP]")
+        assert left == CORPUS[:2]
+
+    def test_without_history_the_list_tells_what_is_gone(self, scene):
+        client = scene.login()
+        scene.box.label(scene.marks[0], remove={"INBOX"})
+        scene.fake.fault("HISTORY", refusal(404, "notFound"))
+        reply, left = scene.quit_tells_the_truth(client, 1, 2)
+        assert reply.startswith(b"+OK")
+        assert left == []
+
     def test_one_by_one_where_all_at_once_is_refused(self, scene):
         client = scene.login()
         scene.fake.fault("BATCHMODIFY", refusal(400, "invalidArgument"))

@@ -18,6 +18,7 @@ from tests.faults.profile_scene import (
 )
 from tests.faults.scene import bounded
 from tests.support.fake_http import Reply
+from tests.support.fake_mail_api import Letter
 from tests.support.pop3_client import Refused
 from tests.support.profile_bench import PASSWORD, QUICK, TOKENS, fresh_user
 
@@ -80,6 +81,81 @@ class TestDeletion:
             client.ok("DELE 1")
         user = fresh_user()
         everything_is_there(profiles, mail_api, user)
+
+
+STATE = {"unchanged": {"url": "/state", "values": ["/changes"]}}
+ETAG = {"unchanged": {"etag": True}}
+
+
+class TestWhatIsThereAfterwards:
+    @pytest.mark.parametrize("cheap", [STATE, ETAG])
+    def test_what_was_not_deleted_after_all_is_shown_again(self, profiles, mail_api, cheap):
+        """The server takes the deletion (202), and then nothing changes."""
+        user, mail_api.etag = fresh_user(), True
+        with learned(profiles, cheap, user=user) as client:
+            mail_api.spoil("/messages/m2", Reply(202), method="DELETE")
+            assert quit_after(client, 2) == "ok"
+        with profiles.gateway(cheap).login(user, PASSWORD) as client:
+            assert client.stat()[0] == 3
+            client.quit()
+
+
+class TestNoNews:
+    def test_a_counter_that_everybody_may_read_proves_no_password(self, profiles, mail_api):
+        user, mail_api.password = fresh_user(), PASSWORD.encode()
+        right = mail_api._refusal
+        mail_api._refusal = lambda asked: None if asked.path == "/state" else right(asked)
+        try:
+            learned(profiles, STATE, user=user).quit()
+            assert try_login(profiles.gateway(STATE), user, "wrong") == AUTH
+        finally:
+            del mail_api._refusal
+
+    def test_the_page_that_proves_it_is_the_first(self, profiles, mail_api):
+        user, mail_api.password = fresh_user(), PASSWORD.encode()
+        pages = {"url": "/messages?page={page}&limit={limit}", "page": {"style": "page"}}
+        pages["page"]["first"] = 1
+        mail_api.spoil("/messages", lambda asked, _: two(asked), method="GET", times=99)
+
+        def two(asked):
+            if asked.path != "/messages":
+                return Reply(body=LETTERS[0])
+            there = {"1": [mail_api.letters[0].row], "2": []}
+            if asked.query["page"] not in there:
+                return Reply(400)
+            return Reply(body={"items": there[asked.query["page"]]})
+
+        with learned(profiles, STATE, {"list": pages}, user=user) as client:
+            assert client.stat()[0] == 1
+            client.quit()
+
+
+COUNTED = {"list": {"total": "/total"}}
+REUSED = {"ids": {"also": ["/subject"]}}
+
+
+class TestLists:
+    @pytest.mark.parametrize("how", ["bulk", "also"])
+    def test_a_list_that_is_short_does_not_delete(self, profiles, mail_api, how):
+        """It has fewer messages than it says: those left out may be there."""
+        change = BULK if how == "bulk" else REUSED
+        with learned(profiles, COUNTED, change) as client:
+            mail_api.spoil("/delete", Reply(body={"ok": True}), times=9)
+            short = Reply(body={"items": [], "total": 3})
+            mail_api.spoil("/messages", short, method="GET", times=9)
+            assert quit_after(client, 1, 2).startswith(b"-ERR [SYS/TEMP]")
+        assert len(mail_api.letters) == 3
+
+    def test_an_id_given_again_is_not_deleted_by_asking_again(self, profiles, mail_api):
+        """The deletion was done, its answer was lost, and new mail has the id at once."""
+
+        def lost(_, __):
+            mail_api.letters.append(Letter("m2", LETTERS[0], more={"subject": "new"}))
+
+        with learned(profiles, REUSED) as client:
+            mail_api.spoil("/messages/m2", lost, method="DELETE")
+            assert quit_after(client, 2) == "ok"
+        assert mail_api.ids == ["m1", "m3", "m2"]
 
 
 BULK = {"delete": {"bulk": {"url": "/delete", "body": {"ids": "{ids}"}}}}

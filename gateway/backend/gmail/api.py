@@ -4,7 +4,7 @@
 costs a request. So sizes are learned from the messages themselves.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -18,7 +18,14 @@ from gateway.backend.http import count
 from gateway.backend.http.api import Listing, Message, Raw, Row, Traits
 from gateway.backend.http.client import Caller
 from gateway.backend.http.origin import segment
-from gateway.errors import BadCredentials, EpochChanged, Failure, MessageGone, Misconfigured
+from gateway.errors import (
+    BadCredentials,
+    EpochChanged,
+    Failure,
+    MessageGone,
+    Misconfigured,
+    Unavailable,
+)
 from gateway.index import TextRecord
 from gateway.telemetry import Emitter, Event, Level
 
@@ -61,6 +68,7 @@ class GmailApi:
         self._listed: Profile | None = None
         self._left: set[str] | None = None
         self._before: TextRecord | None = None
+        self._state: Mapping[str, str] = {}
 
     @property
     def traits(self) -> Traits:
@@ -80,11 +88,13 @@ class GmailApi:
         if known is not None and known.epoch == profile.address:
             listing = await self._changed(known, profile)
             if listing is not None:
+                self._state = listing.state
                 return listing
         rows = [Row(name) for name in reversed(await self._requests.inbox())]
         before = {} if self._before is None else self._before.state
         state = count.after_all(len(rows), await self._requests.total(), before)
         state |= {"history": profile.history} if profile.history else {}
+        self._state = state
         return Listing(profile.address, rows, state)
 
     async def _changed(self, known: TextRecord, profile: Profile) -> Listing | None:
@@ -141,7 +151,11 @@ class GmailApi:
             changes = await self._requests.changes(listed.history, profile.history)
             if changes is not None:
                 return changes.left
-        return set(ids) - set(await self._requests.inbox())
+        there = await self._requests.inbox()
+        total = count.expected(await self._requests.total(), self._state)
+        if total is not None and len(there) < total:
+            raise Unavailable("Gmail lists fewer messages than it counts: none is surely gone")
+        return set(ids) - set(there)
 
     async def _carry_out(self, ids: Sequence[str]) -> set[str]:
         target, body = self._bulk(ids)
@@ -178,9 +192,15 @@ class GmailApi:
 
 def _earlier(one: str, other: str) -> str:
     """Of two points in the history."""
-    if not (one.isdecimal() and other.isdecimal()):
+    if not all(each.isascii() and each.isdecimal() for each in (one, other)):
         return one
-    return min(one, other, key=int)
+    return min(one, other, key=_size)
+
+
+def _size(number: str) -> tuple[int, str]:
+    """What orders numbers of any length, which `int` does not take."""
+    digits = number.lstrip("0")
+    return len(digits), digits
 
 
 async def connect(

@@ -84,11 +84,12 @@ def outcomes(answer: Any, count: int) -> list[Part]:
     told = answer.get("responses") if isinstance(answer, dict) else None
     if not isinstance(told, list):
         raise Unavailable("Graph's answer is none to a batch")
-    parts = [Part()] * count
+    parts, places = [Part()] * count, {str(place): place for place in range(count)}
     for each in told:
-        place = each.get("id") if isinstance(each, dict) else None
-        if isinstance(place, str) and place.isdecimal() and int(place) < count:
-            parts[int(place)] = _part(each)
+        name = each.get("id") if isinstance(each, dict) else None
+        place = places.get(name) if isinstance(name, str) else None
+        if place is not None:
+            parts[place] = _part(each)
     return parts
 
 

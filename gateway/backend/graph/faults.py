@@ -18,7 +18,8 @@ def refused(answer: Answer, login: Login, settings: GraphSettings) -> Failure:
         code = error_code(answer.json())
     except Unavailable:
         code = ""
-    told = f"Graph answers {answer.status} {printable(code.encode())}".rstrip()
+    shown = printable(code.encode("utf-8", "surrogatepass"))
+    told = f"Graph answers {answer.status} {shown}".rstrip()
     if answer.status == 404 and code.lower() in _NO_USER and settings.mailbox == "name":
         return BadCredentials(f"{told}: there is no user {printable(login.user)}")
     if answer.status == 410:

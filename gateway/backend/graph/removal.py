@@ -108,7 +108,8 @@ class Removal:
                 removed.add(each)
             else:
                 part = parts[each]
-                self._emit(RemovalRefused(part.status, printable(part.code.encode())))
+                code = printable(part.code.encode("utf-8", "surrogatepass"))
+                self._emit(RemovalRefused(part.status, code))
         return removed
 
     async def _places(self, ids: Sequence[str]) -> dict[str, bool | None]:

@@ -17,6 +17,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure as Reason
 from twisted.web._newclient import HTTP11ClientProtocol
 from twisted.web.client import Agent, HTTPConnectionPool, ProxyAgent
+from twisted.web.http import _DataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
@@ -160,7 +161,7 @@ class _TlsEndpoint:
 
 
 class _Guarded(HTTP11ClientProtocol):
-    """Bounds what comes before a response's body, interim responses included."""
+    """Bounds what comes before a response's body, and looks at what comes behind it."""
 
     _heading = False
     _room = 0
@@ -183,9 +184,31 @@ class _Guarded(HTTP11ClientProtocol):
             reason: Any = Reason
             give_up(reason(Unavailable("the header of the upstream's answer is too large")))
 
+    def _finishResponse(self, rest: bytes) -> None:  # noqa: N802 - Twisted's name
+        """What comes behind the end is ignored by Twisted: then it was not the end.
+
+        Some servers put an empty line there.
+        """
+        request: Any = self._currentRequest
+        parser: Any = self._parser
+        if rest.strip(b"\r\n") and parser is not None:
+            request.persistent = False
+            if parser.bodyDecoder is not None:
+                parser.bodyDecoder = _Surplus()
+        base: Any = super()
+        base._finishResponse(rest)  # noqa: SLF001 - there is no public way
+
     def _past_header(self, result: Any) -> Any:
         self._heading = False
         return result
+
+
+class _Surplus:
+    """In the place of a body's decoder: the body is not what its length says."""
+
+    def noMoreData(self) -> None:  # noqa: N802 - Twisted's name
+        """See Twisted's."""
+        raise _DataLoss("more came than Content-Length says")
 
 
 class _Factory(Factory):

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from gateway.backend.budget import Budget
 from gateway.backend.http.body import HttpBody
 from gateway.backend.port import Sink
+from gateway.errors import Failure
 
 # Finished ones wait for the client while as many again are on their way.
 _WINDOW = 2
@@ -158,7 +159,11 @@ class Ahead:
         self._next = 0
 
     def _ask(self, index: int) -> bool:
-        """Ask for one, if there is room."""
+        """Ask for one, if there is room; not for one that no URL can be made of."""
+        try:
+            body = self._fetch(index)
+        except Failure:
+            return False
         octets = self._octets(index)
         # Twice an estimate: what turns out larger is fetched when it is asked for.
         room = octets + _SLACK if self._certain(index) else 2 * octets + _SLACK
@@ -173,7 +178,7 @@ class Ahead:
         def failed() -> None:
             self._failed = True
 
-        self._kept[index] = kept = Kept(self._fetch(index), room, settled)
+        self._kept[index] = kept = Kept(body, room, settled)
         kept.run(failed)
         return True
 

@@ -19,6 +19,7 @@ from gateway.errors import BodyBroken, EpochChanged, Failure, MessageGone, Unava
 _SHORT_REST = 1 << 16
 # What a proxy or a log-in page says with status 200, and no message begins with.
 _PAGE = re.compile(rb"\s*<(!doctype|html)\b", re.IGNORECASE)
+_PAGE_HEAD = 1024
 # With a part already here any other answer only says that the rest cannot be had.
 _REST = frozenset(range(200, 600)) - {301, 302, 303, 307, 308, 401, 429, 503}
 _OF_BODIES = (BodyBroken, EpochChanged, MessageGone, Unavailable)
@@ -57,7 +58,7 @@ class HttpBody:
         self._received = 0
         self._written = 0
         self._answered = False
-        self._page = False
+        self._head: bytes | None = None  # how it begins, while it may be a web page
         self._begun = False
         self._stopped = False
         self._paused = False
@@ -97,7 +98,7 @@ class HttpBody:
             if self._running is not None and not self._running.called:
                 self._running.cancel()  # before there is an answer
         elif self._rest_is_short():
-            self._stream.resume()
+            self._stream.let_pass()
         else:
             self._stream.abort()
 
@@ -177,12 +178,15 @@ class HttpBody:
     def _note(self, response: Response) -> None:
         """What is to come, and whether the rest of it can be asked for."""
         self._answered = True
-        self._page = (response.header("Content-Type") or "").lower().startswith("text/html")
+        page = (response.header("Content-Type") or "").lower().startswith("text/html")
+        self._head = b"" if page else None
         self._length = response.length
         tag = response.header("ETag") or ""
         ranges = (response.header("Accept-Ranges") or "").lower() == "bytes"
-        # Only a strong tag says that the octets are the same (RFC 9110 §13.1.5).
-        self._etag = tag if ranges and tag.startswith('"') else None
+        # Only a strong tag says that the octets are the same (RFC 9110 §13.1.5), and only
+        # with the length it is known when the rest is all of it.
+        strong = ranges and tag.startswith('"') and self._length is not None
+        self._etag = tag if strong else None
 
     def _check_rest(self, response: Response) -> None:
         rest = response.range
@@ -191,6 +195,8 @@ class HttpBody:
             and rest is not None
             and rest[0] == self._received
             and rest[1] in {None, self._length}
+            # Not every server that has Range has If-Range, too.
+            and response.header("ETag") in {None, self._etag}
         )
         if not fits:
             response.discard()
@@ -215,7 +221,7 @@ class HttpBody:
             raise Unavailable("the rest of the message was not all of it")
 
     def _feed(self, chunk: bytes) -> None:
-        if self._page and not self._received and _PAGE.match(chunk):
+        if self._is_page(chunk):
             self._fail(_Final("the upstream shows a web page instead of the message"))
             return
         self._received += len(chunk)
@@ -229,6 +235,16 @@ class HttpBody:
             return
         if octets:
             self._write(octets)
+
+    def _is_page(self, chunk: bytes) -> bool:
+        """Whether it is a web page by what has come, in however small pieces."""
+        if self._head is None:
+            return False
+        self._head += chunk[:_PAGE_HEAD]
+        page = _PAGE.match(self._head) is not None
+        if len(self._head) >= _PAGE_HEAD:
+            self._head = None
+        return page
 
     def _fail(self, failure: Failure) -> None:
         if self._stream is not None:

@@ -101,6 +101,7 @@ class HttpBackend:
             budget=room.budget,
             account=f"{room.name} {login.user!r}",
             emit=emit,
+            check=lambda: room.authorization.check(login),
         )
 
     async def close(self) -> None:

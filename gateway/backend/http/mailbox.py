@@ -1,7 +1,7 @@
 """The port's session on an HTTP mailbox."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -66,6 +66,7 @@ class HttpSession:
         budget: Octets asked for ahead, of all sessions.
         account: Names the mailbox in the index.
         emit: Where events go.
+        check: Raises what `Authorization.check` does, for a login that is not the first.
     """
 
     def __init__(
@@ -77,8 +78,10 @@ class HttpSession:
         budget: Budget,
         account: str,
         emit: Emitter,
+        check: Callable[[], None],
     ) -> None:
         self._api = api
+        self._check = check
         self._caller = caller
         self._settings = caller.settings
         self._index = index
@@ -180,6 +183,7 @@ class HttpSession:
     async def revive(self) -> None:
         """See `gateway.backend.port.ReusableSession.revive`."""
         try:
+            self._check()
             await of_the_closed_set(self._api.prove())
         except Failure:
             self._failed = True
@@ -209,17 +213,22 @@ class HttpSession:
             if record is not None:
                 return record
             listing = await self._api.list(None)
-        record = self._whole(listing, known)
+        # What comes twice each time is so in the mailbox, and is counted so there.
+        record = self._whole(listing, known, twice=True)
         if record is None:
             raise Unavailable("the upstream lists fewer messages than it says it has")
         return record
 
-    def _whole(self, listing: Listing, known: TextRecord | None) -> TextRecord | None:
+    def _whole(
+        self, listing: Listing, known: TextRecord | None, *, twice: bool = False
+    ) -> TextRecord | None:
         if listing.changes or not listing.epoch:
             raise AssertionError("the driver was asked for everything")
-        record = records.whole(listing, known, self._api.traits)
+        if not records.is_text(listing.epoch):
+            raise Unavailable("the upstream's name for the mailbox is no text")
+        record = records.whole(listing, known, self._api.traits, twice=twice)
         if record is None:
-            self._emit(MailboxListingShort(len(listing.rows), listing.total or 0))
+            self._emit(MailboxListingShort(len({*listing.rows}), listing.total or 0))
             return None
         doubtful = sum(bool(flags & DOUBTFUL) for flags in record.flags)
         if doubtful:
@@ -357,7 +366,7 @@ class HttpSession:
     def _forget(self, removed: set[str]) -> None:
         """What UPDATE removed needs not be found missing at the next login."""
         if removed:
-            self._record = records.without(self._listed(), removed)
+            self._record = records.without(self._listed(), removed, self._api.traits)
             self._positions = None
             self._unsaved = True
             self._save()

@@ -12,18 +12,23 @@ _LARGEST = (1 << 62) - 1
 _USUAL = 4096
 
 
-def whole(listing: Listing, known: TextRecord | None, traits: Traits) -> TextRecord | None:
+def whole(
+    listing: Listing, known: TextRecord | None, traits: Traits, *, twice: bool = False
+) -> TextRecord | None:
     """The record of a listing of everything.
 
     Args:
         listing: Of everything.
         known: What was there before: octets that were learned stay learned.
         traits: Of the API.
+        twice: Whether a row that came twice may count twice. If not, it is taken for one that
+            came instead of another, as from a page that moved.
 
     Returns:
         The record; None if messages are missing by the upstream's own count.
     """
-    if listing.total is not None and len(listing.rows) < listing.total:
+    listed = len(listing.rows if twice else {*listing.rows})
+    if listing.total is not None and listed < listing.total:
         return None
     learned = _learned(known) if known is not None and known.epoch == listing.epoch else {}
     return _record(listing, *_once(listing.rows, traits), learned)
@@ -51,19 +56,32 @@ def changed(listing: Listing, known: TextRecord, traits: Traits) -> TextRecord |
     return record if fits else None
 
 
-def without(record: TextRecord, removed: Iterable[str]) -> TextRecord:
-    """The record less some messages."""
+def without(record: TextRecord, removed: Iterable[str], traits: Traits) -> TextRecord:
+    """The record less some messages.
+
+    Its state is that of the list with them. From there an upstream can tell changes; but one
+    that only says "the same as then" would say so of a list that still has them.
+    """
     gone = frozenset(removed)
     stays = [index for index, id_ in enumerate(record.ids) if id_ not in gone]
     return TextRecord(
         record.epoch,
-        record.state,
+        record.state if traits.delta else {},
         [record.ids[i] for i in stays],
         [record.locators[i] for i in stays] if record.locators else (),
         array("q", (record.received[i] for i in stays)),
         array("q", (record.octets[i] for i in stays)),
         bytearray(record.flags[i] for i in stays),
     )
+
+
+def is_text(epoch: str) -> bool:
+    """Whether index and journal can keep it: JSON can carry half a character."""
+    try:
+        epoch.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def unlearned(record: TextRecord, traits: Traits) -> Sequence[int]:

@@ -93,8 +93,9 @@ class Response:
         Raises:
             Unavailable: They are compressed, which nobody asked for.
         """
-        coding = (self.header("Content-Encoding") or "identity").strip().lower()
-        if coding not in {"identity", ""}:
+        fields = self._response.headers.getRawHeaders(b"content-encoding") or []
+        codings = b",".join(fields).lower().split(b",")
+        if {coding.strip() for coding in codings} - {b"identity", b""}:
             self.discard()
             raise Unavailable("the upstream's answer is compressed, which nobody asked for")
         return self
@@ -129,7 +130,9 @@ class Response:
         short = self.length is not None and self.length <= 1 << 16
         stream = self.deliver(_nothing)
         stream.done.addErrback(_nothing)
-        if not short and not stream.done.called:
+        if short:
+            stream.let_pass()
+        elif not stream.done.called:
             stream.abort()
 
     async def read(self, limit: int | None = None) -> Answer:

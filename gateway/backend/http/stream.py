@@ -9,6 +9,9 @@ from twisted.web.client import ResponseDone
 
 from gateway.errors import Unavailable
 
+# For a rest that nobody waits for: a connection is not worth more.
+_HURRY = 5.0
+
 
 class Stream(Protocol):
     """Takes the body of a response; see `Response.deliver`.
@@ -82,6 +85,20 @@ class Stream(Protocol):
             if self.transport is not None and not self.done.called:
                 self._timer = self._reactor.callLater(self._idle_timeout, self._look)
             self._transport("resumeProducing")
+
+    def let_pass(self) -> None:
+        """Nobody waits for the rest, but its end keeps the connection, if it comes soon."""
+        self.resume()
+        if self.done.called:
+            return
+        late = self._reactor.callLater(_HURRY, self.abort)
+
+        def over(result: Any) -> Any:
+            if late.active():
+                late.cancel()
+            return result
+
+        self.done.addBoth(over)
 
     def abort(self, cause: Exception | None = None) -> None:
         """Nobody wants the rest: hang up. `done` fails with the cause."""

@@ -166,6 +166,19 @@ def table(value: Any) -> Mapping[str, Any]:
     return value
 
 
+def listed(value: Any) -> list[Any]:
+    """A list; null is an empty one.
+
+    Raises:
+        Unavailable: It is none.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise not_jmap()
+    return value
+
+
 def not_jmap() -> Unavailable:
     """For an answer of another shape than the RFC has it."""
     return Unavailable("the upstream's answer is not of the form that JMAP has")
@@ -174,7 +187,7 @@ def not_jmap() -> Unavailable:
 def _responses(answer: Any) -> Mapping[str, tuple[str, Mapping[str, Any]]]:
     """Answers by the number of the call; of several to one call the first."""
     found: dict[str, tuple[str, Mapping[str, Any]]] = {}
-    for each in table(answer).get("methodResponses") or ():
+    for each in listed(table(answer).get("methodResponses")):
         if not isinstance(each, list) or len(each) != 3:
             raise not_jmap()
         name, arguments, number = each

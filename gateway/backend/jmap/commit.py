@@ -6,7 +6,7 @@ from typing import Any
 
 from jsonpointer import escape
 
-from gateway.backend.jmap.calls import Methods, good, table, texts
+from gateway.backend.jmap.calls import Methods, good, listed, table, texts
 
 # RFC 8620 §5.3: what is not there any more is removed.
 _GONE = "notFound"
@@ -36,8 +36,10 @@ async def remove(
     gone = set(texts(got.get("notFound") or []))
     destroy: list[str] = []
     update: dict[str, Mapping[str, Any]] = {}
-    for email in map(table, got.get("list") or ()):
+    for email in map(table, listed(got.get("list"))):
         id_, mailboxes = str(email.get("id")), table(email.get("mailboxIds"))
+        if not mailboxes:
+            continue  # each is in one at least (RFC 8621 §4.1.1): nobody knows where
         if inbox not in mailboxes:
             gone.add(id_)  # somebody moved it: it is not in the maildrop any more
         elif len(mailboxes) > 1:

@@ -18,6 +18,7 @@ _SORT = ({"property": "receivedAt", "isAscending": True},)
 _TRIES = 3
 # Beyond so many rounds of changes a full listing costs less.
 _MOST_ROUNDS = 10
+_MOST = 2_000_000
 # RFC 8620 §5.5 and 5.6: errors after which the listing begins anew.
 _ANEW = frozenset({"anchorNotFound", "cannotCalculateChanges", "requestTooLarge"})
 
@@ -116,6 +117,7 @@ class Lister:
     async def _pages(self) -> Listing:
         """Each page begins behind the last message of the one before, wherever that is now."""
         rows: list[Row] = []
+        seen: set[str] = set()
         state, total, anchor = "", 0, None
         while anchor is None or len(rows) < total:
             query, got = await self._ask_page(anchor)
@@ -125,6 +127,9 @@ class Lister:
             total = _total(query)
             if not ids:
                 break
+            if seen.issuperset(ids) or len(seen) > _MOST:
+                raise Unavailable("the upstream's pages do not end")
+            seen.update(ids)
             anchor = ids[-1]
         return Listing(self._epoch(), rows, self._state(state), total=total)
 

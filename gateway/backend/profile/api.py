@@ -63,6 +63,9 @@ class ProfileApi:
         same = known is not None and known.epoch == self._epoch
         before: Mapping[str, str] = known.state if known is not None and same else {}
         if state and before.get("state") == state:
+            # Anybody may be told what tells that nothing changed.
+            if not self._logged_in:
+                await self._lister.prove()
             return self._unchanged(before)
         listed = await self._lister.everything(before.get("etag", ""))
         if listed is None:
@@ -91,8 +94,13 @@ class ProfileApi:
 
     async def prove(self) -> None:
         """See `Api`."""
-        if not await self._lister.state():
+        if not (self._logged_in and await self._lister.state()):
             await self._lister.prove()
+
+    @property
+    def _logged_in(self) -> bool:
+        """Whether the credentials are proved, or whether there are none."""
+        return bool(self._profile.login) or self._profile.auth.form == "none"
 
     async def close(self) -> None:
         """Log out, if the profile says how and the upstream is quick about it."""

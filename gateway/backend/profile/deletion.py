@@ -8,10 +8,11 @@ from twisted.internet.defer import Deferred, DeferredList
 
 from gateway.backend.http.api import Message, Raw
 from gateway.backend.http.client import Caller
-from gateway.backend.profile.call import below, request
+from gateway.backend.profile.call import Request, below, request
 from gateway.backend.profile.listing import Lister
 from gateway.backend.profile.schema import Bulk, Profile
 from gateway.backend.profile.template import Values
+from gateway.errors import Unavailable
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 # Of these the room knows more than the profile: wait, go elsewhere, try again.
@@ -66,6 +67,8 @@ class Deletion:
         listed = await self._lister.everything()
         if listed is None:
             raise AssertionError("no ETag was given")
+        if listed.total is not None and len(listed.rows) < listed.total:
+            raise Unavailable("the list has fewer messages than it says: none is surely gone")
         return {row.id for row in listed.rows}
 
     def _divided(
@@ -101,7 +104,7 @@ class Deletion:
             below(self._caller, asked.path),
             headers=asked.headers,
             body=asked.body,
-            repeatable=True,
+            repeatable=not self._also,
         )
 
     async def _one_by_one(self, pairs: Sequence[tuple[Message, Raw]]) -> set[str]:
@@ -120,13 +123,20 @@ class Deletion:
             asked.method,
             below(self._caller, asked.path),
             headers=asked.headers,
-            body=asked.body,
+            body=self._body(asked),
             expect=self._expect,
-            repeatable=True,
+            repeatable=not self._also,
         )
         if answer.status in self._call.unsure:
             return await self._is_gone(raw)
         return answer.status in self._call.done or answer.status in self._call.gone
+
+    def _body(self, asked: Request) -> bytes | None:
+        """Where ids are given again, what may have been done is not sent again unseen.
+
+        Twisted does that with a DELETE on a kept connection, unless it has a body.
+        """
+        return b"" if self._also and asked.body is None else asked.body
 
     async def _is_gone(self, raw: Raw) -> bool:
         expect = {200, *raw.gone}

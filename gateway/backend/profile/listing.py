@@ -95,7 +95,8 @@ class Lister:
 
     async def prove(self) -> None:
         """Ask for the first page and throw it away."""
-        answer = await self._ask(dict.fromkeys(("offset", "page"), "0") | {"limit": "1"}, "")
+        first = {"offset": "0", "page": str(self._page.first), "limit": "1"}
+        answer = await self._ask(first, "")
         answer.json()
 
     async def _everything(self, etag: str) -> Listed | None:

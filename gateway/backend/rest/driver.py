@@ -85,7 +85,6 @@ class RestApi:
         self._settings = settings
         self._lock = lock
         self._emit = emit
-        # A key for each deletion of this login: the same again if it is sent again.
         self._nonce = secrets.token_urlsafe(16)
 
     @property
@@ -104,6 +103,9 @@ class RestApi:
 
     async def list(self, known: TextRecord | None) -> Listing:
         """The state alone if it is the same, changes if they are offered, or all pages."""
+        # A key for each deletion of this login: the same again if it is sent again. The next
+        # login of a kept session has others, as what it asks for is another deletion.
+        self._nonce = secrets.token_urlsafe(16)
         if not self._fresh:
             await self.prove()
         self._fresh = False

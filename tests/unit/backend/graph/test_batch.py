@@ -54,6 +54,7 @@ def test_another_404_is_not_a_message_that_is_gone():
         {"id": "5", "status": 200},
         {"id": "-1", "status": 200},
         {"id": 0, "status": 200},
+        {"id": "9" * 5000, "status": 200},
         {"id": "0", "status": "200"},
         {"id": "0", "status": True},
         "0",

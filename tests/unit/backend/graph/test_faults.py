@@ -54,3 +54,7 @@ def test_a_body_that_says_nothing(octets):
 
 def test_a_code_that_is_no_word():
     assert "\n" not in failure(403, "a\nb\u0007").detail
+
+
+def test_a_code_that_is_no_text():
+    assert type(failure(403, "\ud800")) is Misconfigured

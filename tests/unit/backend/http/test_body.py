@@ -1,5 +1,8 @@
 """One message over HTTP: whole or not at all, however the upstream behaves."""
 
+from dataclasses import replace
+from time import monotonic
+
 import pytest
 import pytest_twisted
 from twisted.internet.task import deferLater
@@ -261,3 +264,92 @@ async def test_a_stale_connection_is_replaced(large, desk):
 
     outcome = await session.commit(CommitPlan(maildrop.epoch, ("large",)))
     assert outcome.removed == ("large",)
+
+
+@pytest_twisted.ensureDeferred
+async def test_two_versions_of_a_message_are_not_joined(large, desk):
+    """A server that does not know If-Range gives the rest of what is there by now."""
+    headers = {"Content-Range": f"bytes 100000-{len(LARGE) - 1}/{len(LARGE)}", "ETag": '"new"'}
+    large.spoil("/raw/large", with_cut(100_000))
+    large.spoil("/raw/large", Reply(206, LARGE[100_000:].upper(), headers))
+    session, _ = await desk(prefetch=False).opened()
+    sink = Sink()
+    assert isinstance(await failure(session.body("large").start(sink)), BodyBroken)
+    assert sink.octets == LARGE[:100_000]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_part_is_not_the_rest_where_nobody_told_the_length(large, desk):
+    def cut(_, right):
+        right.length, right.cut = "chunked", 100_000
+        return right
+
+    large.spoil("/raw/large", cut)
+    tag = {"ETag": f'"{hash(LARGE)}"', "Content-Range": "bytes 100000-100099/*"}
+    large.spoil("/raw/large", Reply(206, LARGE[100_000:100_100], tag))
+    shown = {"sizes": "estimate", "learn_behind": False, "prefetch": False}
+    session, _ = await desk(INEXACT, **shown).opened()
+    assert isinstance(await failure(session.body("large").start(Sink())), BodyBroken)
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("left", [0, 1, 200])
+async def test_octets_behind_the_end_say_that_it_is_none(shelf, desk, left):
+    """As of a server that counts characters: a part is no message, where sizes are learned."""
+
+    def short(_, right):
+        right.length = left
+        return right
+
+    shelf.spoil("/raw/m00001", short, times=9)
+    shown = {"sizes": "estimate", "learn_behind": False, "prefetch": False}
+    session, _ = await desk(INEXACT, **shown).opened()
+    assert isinstance(
+        await failure(session.body("m00001").start(Sink())), (BodyBroken, Unavailable)
+    )
+    assert await read(session, "m00002") == shelf.messages["m00002"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_empty_line_behind_the_end_does_no_harm(shelf, desk):
+    octets = shelf.messages["m00001"]
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(octets)
+    shelf.spoil("/raw/m00001", Reply(raw=head + octets + b"\r\n"))
+    session, _ = await desk(prefetch=False).opened()
+    assert await read(session, "m00001") == octets
+
+
+def chunked(head, *pieces):
+    body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b""))
+    return Reply(raw=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + head + body)
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("cut", [1, 3, 9])
+async def test_a_web_page_in_small_pieces_is_no_message_either(large, desk, cut):
+    page = b"\n\n<!DOCTYPE html><title>Log in</title>" + b"<p>please</p>" * 50_000
+    reply = chunked(b"Content-Type: text/html\r\n\r\n", page[:cut], page[cut:])
+    large.spoil("/raw/large", reply, times=9)
+    session, _ = await desk(prefetch=False).opened()
+    assert isinstance(await failure(session.body("large").start(Sink())), BodyBroken)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_compressed_message_is_refused_wherever_that_is_told(large, desk):
+    twice = b"Content-Encoding: gzip\r\nContent-Encoding: identity\r\n\r\n"
+    large.spoil("/raw/large", chunked(twice, LARGE), times=9)
+    session, _ = await desk(prefetch=False).opened()
+    assert isinstance(await failure(session.body("large").start(Sink())), Unavailable)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_rest_that_drips_does_not_hold_up_what_comes_next(shelf, desk, monkeypatch):
+    monkeypatch.setattr("gateway.backend.http.stream._HURRY", 0.3)
+    shelf.messages["drips"] = message(7, 60_000)
+    shelf.spoil("/raw/drips", lambda _, right: replace(right, pace=0.3))
+    session, _ = await desk(prefetch=False, concurrency=1).opened()
+    body = session.body("drips", 0)
+    began = monotonic()
+    await body.start(Sink(lambda _: body.stop()))
+    assert await read(session, "m00001") == shelf.messages["m00001"]
+    assert monotonic() - began < 2

@@ -1,5 +1,7 @@
 """What all requests have in common: credentials, limits, redirects, time-outs, TLS."""
 
+from time import monotonic
+
 import pytest
 import pytest_twisted
 
@@ -7,12 +9,13 @@ from gateway.backend.http.origin import Targets
 from gateway.errors import (
     BadCredentials,
     ConsentMissing,
+    MessageGone,
     Misconfigured,
     Throttled,
     Unavailable,
 )
 from tests.support.fake_http import Reply
-from tests.unit.backend.http.shelf import Shelf, failure, message
+from tests.unit.backend.http.shelf import Shelf, Sink, failure, message, read
 
 QUICK = {"idle_timeout": 0.4, "response_timeout": 0.4, "answer_timeout": 1.0}
 
@@ -199,8 +202,6 @@ async def test_tls_is_verified(stack, desk, certificates):
     good = stack.enter_context(Shelf(octets, pair=certificates.server))
     d = desk(server=good, authority=certificates.authority)
     session, _maildrop = await d.opened()
-    from tests.unit.backend.http.shelf import read
-
     assert await read(session, "m00000") == octets[0]
     assert isinstance(await failure(desk(server=good).opened()), Misconfigured)
     for pair in (certificates.wrong_name, certificates.stranger):
@@ -256,3 +257,16 @@ def test_targets_are_resolved(target, expected):
 def test_targets_elsewhere_are_refused(target):
     with pytest.raises(Misconfigured):
         Targets("https://a.example/base/").resolve(target)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_refusal_that_drips_is_not_waited_for(shelf, desk, monkeypatch):
+    monkeypatch.setattr("gateway.backend.http.stream._HURRY", 0.3)
+    session, _ = await desk(prefetch=False, concurrency=2).opened()
+    drips = Reply(404, b"x" * 60_000, pace=0.3)
+    shelf.spoil("/raw/", drips, times=2)
+    began = monotonic()
+    for ref in ("m00000", "m00001"):
+        assert isinstance(await failure(session.body(ref).start(Sink())), MessageGone)
+    assert await read(session, "m00002") == shelf.messages["m00002"]
+    assert monotonic() - began < 2

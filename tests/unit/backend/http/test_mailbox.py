@@ -1,5 +1,6 @@
 """A session on an HTTP mailbox: listing, reading, removing, and what is kept of it."""
 
+import pytest
 import pytest_twisted
 
 from gateway.backend.http.mailbox import MailboxIdTwice, SizeDiffers
@@ -11,7 +12,9 @@ from gateway.errors import (
     Throttled,
     Unavailable,
 )
+from gateway.index import SqliteIndex
 from gateway.maildrop import CommitPlan
+from gateway.telemetry import Emitter
 from tests.support.fake_http import Reply
 from tests.unit.backend.http.shelf import (
     INEXACT,
@@ -167,10 +170,19 @@ async def test_duplicates_are_shown_once_and_different_ones_are_never_removed(sh
     shown = desk()
     session, maildrop = await shown.opened()
     assert list(maildrop.refs) == list(shelf.messages)
-    assert shown.events == [MailboxIdTwice(1)]
+    assert shown.events[-1] == MailboxIdTwice(1)
     outcome = await session.commit(CommitPlan(maildrop.epoch, ("m00001", "m00002")))
     assert (outcome.removed, outcome.kept) == (("m00001",), ("m00002",))
     assert "m00002" in shelf.messages
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_page_that_moved_hides_no_message(shelf, desk):
+    rows = [shelf.row(id_) for id_ in shelf.messages]
+    moved = {"epoch": "e1", "state": 0, "total": 5, "rows": [*rows[:4], rows[3]]}
+    shelf.spoil("/list", Reply(200, moved))
+    _, maildrop = await desk().opened()
+    assert list(maildrop.refs) == list(shelf.messages)
 
 
 @pytest_twisted.ensureDeferred
@@ -259,6 +271,51 @@ async def test_a_session_can_serve_another_login(shelf, desk):
     shelf.passwords.clear()
     assert isinstance(await failure(session.revive()), BadCredentials)
     assert not session.reusable
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_kept_session_notices_another_client_password(shelf, desk, tmp_path):
+    """The upstream sees the token alone, which is as good as before."""
+    (tmp_path / "token").write_text("t")
+    (tmp_path / "password").write_text("for clients\n")
+    shelf.tokens = {"t"}
+    d = desk(token_file=tmp_path / "token", client_password_file=tmp_path / "password")
+    session, _ = await d.opened(password=b"for clients")
+    await session.revive()
+    (tmp_path / "password").write_text("another\n")
+    assert isinstance(await failure(session.revive()), BadCredentials)
+    assert not session.reusable
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_epoch_that_nothing_can_keep_is_a_fault_of_the_upstream(shelf, desk, tmp_path):
+    """JSON can carry half a character, which neither the index nor the journal can."""
+    shelf.epoch = "\udc80"
+    emit = Emitter(lambda event, context: None)
+    index = SqliteIndex(tmp_path / "index", emit, limit=1 << 20, now=lambda: 0.0)
+    try:
+        assert isinstance(await failure(desk(index=index).opened()), Unavailable)
+    finally:
+        index.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_message_that_cannot_be_asked_for_fails_alone(shelf, desk):
+    """Not the one before it, which asks for it ahead."""
+    d = desk()
+    session, _ = await d.opened()
+    right = d.apis[0].raw
+
+    def raw(message):
+        if message.id == "m00001":
+            raise Unavailable("no URL can be made of it")
+        return right(message)
+
+    d.apis[0].raw = raw
+    assert await read(session, "m00000") == shelf.messages["m00000"]
+    with pytest.raises(Unavailable):
+        await session.body("m00001").start(Sink())
+    assert await read(session, "m00002") == shelf.messages["m00002"]
 
 
 @pytest_twisted.ensureDeferred

@@ -215,3 +215,75 @@ async def test_relative_urls(jmap, desk):
     )
     session, maildrop = await desk().opened()
     assert await read(session, maildrop.refs[0]) == jmap.emails[maildrop.refs[0]].octets
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("told", [{}, None, "absent"])
+async def test_who_does_not_say_where_a_message_is_has_not_removed_it(
+    jmap, desk, monkeypatch, told
+):
+    session, maildrop = await desk().opened()
+    right = jmap._email
+
+    def email(id_, properties):
+        found = right(id_, properties)
+        if "mailboxIds" in found and told == "absent":
+            del found["mailboxIds"]
+        elif "mailboxIds" in found:
+            found["mailboxIds"] = told
+        return found
+
+    monkeypatch.setattr(jmap, "_email", email)
+    outcome = await session.commit(plan(maildrop, maildrop.refs[0]))
+    assert outcome.removed == ()
+    assert maildrop.refs[0] in jmap.emails
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("empty", [True, False])
+async def test_pages_that_repeat_come_to_an_end(jmap, desk, monkeypatch, empty):
+    right, get, asked = jmap._query, jmap._get, []
+
+    def query(arguments):
+        asked.append(arguments)
+        assert len(asked) < 50  # or it would never end
+        there = right({name: arguments[name] for name in arguments if "anchor" not in name})
+        return {**there, "total": 1 << 40}
+
+    monkeypatch.setattr(jmap, "_query", query)
+    if empty:
+        monkeypatch.setattr(jmap, "_get", lambda given: {**get(given), "list": []})
+    assert isinstance(await failure(desk().opened()), Unavailable)
+    assert len(asked) < 10
+
+
+@pytest_twisted.ensureDeferred
+async def test_pages_without_end_come_to_an_end(jmap, desk, monkeypatch):
+    monkeypatch.setattr("gateway.backend.jmap.listing._MOST", 50)
+    number = iter(range(10_000))
+
+    def query(arguments):
+        return {"ids": [f"x{next(number)}"], "total": 1 << 40, "queryState": "q"}
+
+    monkeypatch.setattr(jmap, "_query", query)
+    assert isinstance(await failure(desk().opened()), Unavailable)
+    assert next(number) < 60
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("wrong", [1, True, 1.5, "abc", {"a": 1}])
+@pytest.mark.parametrize("where", ["methodResponses", "list"])
+async def test_what_is_no_list_is_no_jmap(jmap, desk, where, wrong):
+    session, maildrop = await desk().opened()
+
+    def reply(_, right):
+        for _, answer, _ in right.body["methodResponses"]:
+            answer["list"] = wrong
+        if where == "methodResponses":
+            right.body[where] = wrong
+        return right
+
+    jmap.spoil("/api", reply, times=9)
+    unknown = await failure(session.commit(plan(maildrop, maildrop.refs[0])))
+    assert isinstance(unknown, Unavailable)
+    assert maildrop.refs[0] in jmap.emails

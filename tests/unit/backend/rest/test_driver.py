@@ -325,3 +325,20 @@ async def test_a_session_with_a_lock_is_not_kept():
     assert isinstance(opened, RestApi)
     opened = await api(Caller(session()))
     assert opened.traits.keep
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_kept_session_deletes_anew_at_its_next_login():
+    """What was kept at the last login, or came back since, is not answered from memory."""
+    kept = {"destroyed": [], "notFound": [], "failed": {"a": {"type": "busy"}}, "state": "s"}
+    done = {"destroyed": ["a"], "notFound": [], "failed": {}, "state": "s2"}
+    features = session("bulk-delete")
+    caller = Caller(features, page("a"), (200, kept), features, page("a"), (200, done))
+    opened = await api(caller)
+    for gone in (set(), {"a"}):
+        await opened.list(None)
+        assert await opened.remove([Message("a")]) == gone
+        if caller.answers:
+            await opened.prove()
+    keys = [headers["Idempotency-Key"] for *_, headers, body in caller.asked if body]
+    assert len(set(keys)) == 2
