@@ -275,6 +275,8 @@ def _joined(octets: "array[int]", more: "array[int]") -> "array[int]":
 def _without(
     uids: "array[int]", octets: "array[int]", gone: set[int]
 ) -> "tuple[array[int], array[int]]":
+    if len(gone) * 8 < len(uids):
+        return _without_spans(uids, octets, ((uid, uid) for uid in gone))
     stays = [uid not in gone for uid in uids]
     return (
         array("I", compress(uids, stays)),
