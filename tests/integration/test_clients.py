@@ -79,7 +79,7 @@ def named(tmp_path_factory):
     issued.private_key_and_cert_chain_pem.write_to_path(str(files[2]))
     authority.cert_pem.write_to_path(str(files[3]))
     pair = Pair(*files[:3])
-    return Certificates(files[3], pair, pair, pair)
+    return Certificates(files[3], server=pair, far=pair, wrong_name=pair, stranger=pair)
 
 
 @pytest.fixture(scope="module")

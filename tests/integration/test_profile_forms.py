@@ -229,14 +229,26 @@ class TestUnchanged:
         gateway = bench.gateway({"unchanged": {"url": "/state", "values": ["/changes"]}})
         user = fresh_user()
         gateway.login(user, PASSWORD).quit()
-        for lists in (0, 1):
+        for gone in (0, 1):
             api.heard.clear()
             with gateway.login(user, PASSWORD) as client:
-                assert client.stat() == (len(api.letters), sum(map(len, LETTERS[lists:])))
+                assert client.stat() == (len(api.letters), sum(map(len, LETTERS[gone:])))
                 client.quit()
-            assert api.asked_by(user) == ["/state", "/messages"][: 1 + lists]
+            # Of an unchanged mailbox one row, which proves the password: anybody may ask
+            # for the state.
+            assert api.asked_by(user) == ["/state", "/messages"]
             del api.letters[0]
             api.changes += 1
+
+    def test_by_a_value_after_a_login_call(self, bench, api):
+        api.token_login = True
+        unchanged = {"unchanged": {"url": "/state", "values": ["/changes"]}}
+        gateway = bench.gateway({**TOKENS, **unchanged})
+        user = fresh_user()
+        gateway.login(user, PASSWORD).quit()
+        api.heard.clear()
+        gateway.login(user, PASSWORD).quit()
+        assert "/messages" not in [one.path for one in api.heard]
 
     def test_by_etag(self, bench, api):
         api.etag = True

@@ -13,6 +13,7 @@ class Session:
     def __init__(self, server, connection):
         self.server = server
         self.era = server.era
+        self.refused = False
         self.connection = connection
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.files = connection.makefile("rb")
@@ -25,6 +26,10 @@ class Session:
     def counts(self):
         """Whether it belongs to the test that runs; see `FakeImap.begin_era`."""
         return self.era == self.server.era
+
+    def is_early(self, stage):
+        """Sent behind a password that was refused: no fault laid since then is for that."""
+        return self.refused and stage not in {"LOGIN", "AUTHENTICATE", "CAPABILITY", "LOGOUT"}
 
     # Wire.
 
@@ -102,11 +107,16 @@ class Session:
 
     def perform(self, stage, reply, carry_out):
         stages = [stage, *([] if stage in {"CONNECT", "GREETING"} else "*")]
-        action = self.server.action(*stages) if self.counts else None
+        meant = self.counts and not self.is_early(stage)
+        action = self.server.action(*stages) if meant else None
+        if self.is_early(stage):
+            reply.status, carry_out = b"BAD log in first", lambda: None
         if action is None:
             carry_out()
         else:
             action(self, reply, carry_out)
+        if stage in {"LOGIN", "AUTHENTICATE"}:
+            self.refused = not reply.status.startswith(b"OK")
         if octets := reply.octets():
             self.send(octets)
 

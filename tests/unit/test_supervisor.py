@@ -34,6 +34,7 @@ class Work:
             return status
         with os.fdopen(post.ready, "w") as report:
             report.write("ready here" + chr(10))
+        say(f"{post.number} serves")
         os.read(post.life, 1)
         say(f"{post.number} is alone")
         return 0
@@ -225,7 +226,7 @@ def test_a_restarted_worker_sees_it_too(start):
     family = start(2)
     family.ready()
     os.kill(family.pids()[0], signal.SIGKILL)
-    family.wait_for("0 is", 2)
+    family.wait_for("0 serves", 2)
     family.signal(signal.SIGKILL)
     for worker in range(2):
         family.wait_for(f"{worker} is alone")
