@@ -2,7 +2,7 @@
 
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Literal, TextIO, cast
 
 import structlog
@@ -20,9 +20,10 @@ def sink(level: Level, form: Literal["text", "json"], stream: TextIO = sys.stder
         if form == "json"
         else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
     )
+    plain = [_without_controls] if form == "text" else []
     logger = structlog.wrap_logger(
         structlog.WriteLogger(stream),
-        processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), renderer],
+        processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), *plain, renderer],
         wrapper_class=structlog.BoundLogger,
     ).bind()  # bound once: the proxy before that binds anew at every line
 
@@ -31,6 +32,21 @@ def sink(level: Level, form: Literal["text", "json"], stream: TextIO = sys.stder
             logger.info(event.name(), level=event.level, **{**context, **event.values()})
 
     return write
+
+
+def _without_controls(
+    _logger: object, _method: str, fields: MutableMapping[str, object]
+) -> MutableMapping[str, object]:
+    """What the upstream says must not steer the terminal that shows the log, nor end a line."""
+    for name, value in fields.items():
+        if isinstance(value, str) and not value.isprintable():
+            fields[name] = "".join(
+                each
+                if each.isprintable() or each in "\n\t"
+                else each.encode("unicode_escape").decode()
+                for each in value
+            )
+    return fields
 
 
 def take_over_twisted(stream: TextIO = sys.stderr) -> None:

@@ -300,6 +300,14 @@ class TestQuit:
         scene.fake.fault("BATCHMODIFY", fault, times=1)
         scene.quit_tells_the_truth(client, 1, 3)
 
+    def test_a_web_page_is_no_word_of_gmails(self, scene):
+        client = scene.login()
+        page = answer(200, b"<!doctype html><title>Log in</title>", "text/html")
+        scene.fake.fault("BATCHMODIFY", page)
+        reply, _ = scene.quit_tells_the_truth(client, 1)
+        assert reply.startswith(b"-ERR [SYS/TEMP]")
+        assert scene.inbox == CORPUS
+
     def test_a_list_that_lags_removes_nothing(self, scene):
         """Without history the list tells what is there, unless the count knows better."""
         client = scene.login()

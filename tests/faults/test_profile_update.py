@@ -47,6 +47,8 @@ class TestDeletion:
             *(None, Reply(401), Reply(500), Reply(503), Reply(delay=30)),
             Reply(429, headers={"Retry-After": "3600"}),
             Reply(302, headers={"Location": "/messages/m1"}),
+            Reply(200, b"\r\n<!DOCTYPE html><title>Please log in</title>"),
+            Reply(200, b"<html>", headers={"Content-Type": "text/html"}),
         ],
     )
     def test_when_nobody_knows_quit_does_not_say_ok(self, profiles, mail_api, reply):

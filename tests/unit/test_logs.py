@@ -76,6 +76,15 @@ def test_an_event_is_one_line_whatever_it_says(form, text):
     assert stream.getvalue().endswith("\n")
 
 
+@pytest.mark.parametrize(
+    "odd", ["\r", "\x1b", "\x85", "\u2028", "\x7f", "\0", "\x0b", "\ud800"]
+)
+def test_no_text_steers_a_terminal_or_ends_a_line(odd):
+    (line,) = lines("info", "text", SaidAloud(f"a{odd}b"), user=f"x{odd}y")
+    assert line.isprintable()
+    assert "a\\" in line
+
+
 @pytest.mark.parametrize("text", ODD)
 def test_json_gives_every_text_back(text):
     (line,) = io.StringIO(lines("info", "json", SaidAloud(text))[0])

@@ -77,6 +77,7 @@ class Requests:
             repeatable=True,
         )
         if answer.status in _OK:
+            answer.refuse_page()
             return True
         if answer.status in refusals:
             return False

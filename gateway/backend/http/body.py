@@ -1,6 +1,5 @@
 """One message on its way from an HTTP response into a sink."""
 
-import re
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
@@ -10,15 +9,13 @@ from gateway.backend.http import faults
 from gateway.backend.http.api import Raw
 from gateway.backend.http.client import Caller, NeverReceived
 from gateway.backend.http.decode import Undecodable
-from gateway.backend.http.response import Response
+from gateway.backend.http.response import PAGE, Response
 from gateway.backend.http.stream import Stream
 from gateway.backend.port import Sink
 from gateway.errors import BodyBroken, EpochChanged, Failure, MessageGone, Unavailable
 
 # A rest that is so short is let pass: its connection is worth more.
 _SHORT_REST = 1 << 16
-# What a proxy or a log-in page says with status 200, and no message begins with.
-_PAGE = re.compile(rb"\s*<(!doctype|html)\b", re.IGNORECASE)
 _PAGE_HEAD = 1024
 # With a part already here any other answer only says that the rest cannot be had.
 _REST = frozenset(range(200, 600)) - {301, 302, 303, 307, 308, 401, 429, 503}
@@ -241,7 +238,7 @@ class HttpBody:
         if self._head is None:
             return False
         self._head += chunk[:_PAGE_HEAD]
-        page = _PAGE.match(self._head) is not None
+        page = PAGE.match(self._head) is not None
         if len(self._head) >= _PAGE_HEAD:
             self._head = None
         return page

@@ -16,6 +16,8 @@ from gateway.errors import Unavailable
 
 _TOLD = 2048
 _TOLD_SECONDS = 5.0
+# What a proxy or a log-in page says with status 200, and no message begins with.
+PAGE = re.compile(rb"\s*<(!doctype|html)\b", re.IGNORECASE)
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)\Z")
 
 
@@ -34,6 +36,15 @@ class Answer:
     headers: Mapping[str, str]
     octets: bytes
     url: str
+
+    def refuse_page(self) -> None:
+        """Let nobody take the page of a proxy or a log-in for "done".
+
+        Raises:
+            Unavailable: The body begins as a web page does.
+        """
+        if PAGE.match(self.octets):
+            raise Unavailable("a web page in the place of an answer: nobody knows what is done")
 
     def json(self) -> Any:
         """What the body holds; None if it is empty.

@@ -129,7 +129,10 @@ class Deletion:
         )
         if answer.status in self._call.unsure:
             return await self._is_gone(raw)
-        return answer.status in self._call.done or answer.status in self._call.gone
+        if answer.status in self._call.gone:
+            return True
+        answer.refuse_page()
+        return answer.status in self._call.done
 
     def _body(self, asked: Request) -> bytes | None:
         """Where ids are given again, what may have been done is not sent again unseen.
