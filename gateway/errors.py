@@ -19,7 +19,17 @@ class Failure(Exception):
 
 
 class BadCredentials(Failure):
-    """The upstream or the directory said no to this name and password."""
+    """The upstream or the directory said no to this name and password.
+
+    Args:
+        detail: As of every failure.
+        wait: Seconds that the client shall wait for the answer, counted from his attempt;
+            the usual time if that is longer.
+    """
+
+    def __init__(self, detail: str = "", wait: float = 0) -> None:
+        super().__init__(detail)
+        self.wait = wait
 
 
 class ConsentMissing(Failure):
