@@ -5,6 +5,7 @@ from collections.abc import Callable
 from gateway.accounts.door import Admission, Door
 from gateway.accounts.throttle import Throttle
 from gateway.accounts.throttle.events import ThrottleUnusable
+from gateway.accounts.throttle.shown import Shown
 from gateway.accounts.throttle.store import Ticket
 from gateway.errors import BadCredentials, ConsentMissing, Failure, Unavailable
 from gateway.maildrop import Attempt, BearerToken, ScramVerifier
@@ -33,7 +34,9 @@ class GuardedDoor:
         Raises:
             BadCredentials, Throttled, ConsentMissing, Misconfigured, Unavailable
         """
-        ticket = await self._throttle.enter(attempt)
+        ticket = self._throttle.glance(attempt)
+        if isinstance(ticket, Shown):
+            ticket = await self._throttle.enter(ticket)
         try:
             admission = await self._door.admit(attempt)
         except BadCredentials as failure:
@@ -50,7 +53,7 @@ class GuardedDoor:
     ) -> None:
         """See `Door`; a refusal gets the time of its answer."""
         ticket = self._undecided.pop(id(attempt), None)
-        if ticket is not None:
+        if ticket is not None and (ticket.stale or failure is not None):
             self._note(ticket, attempt, admission, failure)
         await self._door.ended(attempt, admission, failure)
 

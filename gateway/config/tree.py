@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import platformdirs
 from pydantic import Field, PlainSerializer, PlainValidator
 
+from gateway.accounts.settings import AccountsSettings
 from gateway.backend.embedded.settings import MaildirSettings
 from gateway.backend.gmail.settings import GmailSettings
 from gateway.backend.graph.settings import GraphSettings
@@ -149,6 +150,9 @@ class Settings(Section):
         default_factory=LimitSettings, description="What clients may take."
     )
     pop3: Pop3Settings = Field(default_factory=Pop3Settings, description="Protocol rules.")
+    accounts: AccountsSettings = Field(
+        default_factory=AccountsSettings, description="Who is let in."
+    )
     upstream: UpstreamSettings = Field(description="Where the mail is.")
     state: StateSettings = Field(
         default_factory=StateSettings, description="What the gateway keeps."

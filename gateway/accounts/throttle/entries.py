@@ -121,9 +121,13 @@ def lift(database: sqlite3.Connection, key: str | None) -> int:
         How many wrong passwords were forgotten.
     """
     where, values = ("1", {}) if key is None else _whose(key)
-    address = "" if key is None else " OR address = :address"
+    either = where if key is None else f"{where} OR address = :address"
     wrong = database.execute(
-        f"DELETE FROM wrong WHERE {where}{address}",  # noqa: S608 - both are ours
+        f"DELETE FROM wrong WHERE {either}",  # noqa: S608 - ours
+        values,
+    )
+    database.execute(
+        f"UPDATE home SET shut = 0 WHERE {either}",  # noqa: S608 - ours
         values,
     )
     good = database.execute(

@@ -27,7 +27,11 @@ _INSERT_GOOD = (
     "INSERT OR REPLACE INTO good (tag, name, refusals, refused, seen, told) "
     "VALUES (?, ?, 0, 0, ?, 0)"
 )
-_INSERT_HOME = "INSERT OR REPLACE INTO home (name, address, seen) VALUES (?, ?, ?)"
+_INSERT_HOME = (
+    "INSERT INTO home (name, address, seen, shut) VALUES (?, ?, ?, 0) "
+    "ON CONFLICT DO UPDATE SET id = (SELECT max(id) + 1 FROM home), seen = excluded.seen "
+    "RETURNING id"
+)
 _LATEST_BAD = (
     "SELECT id, told FROM wrong WHERE tag = ? AND state = 2 ORDER BY id DESC LIMIT 1",
     "SELECT id, told FROM good WHERE tag = ?",
@@ -141,9 +145,17 @@ class Ledger:
 
     def remember_home(self, shown: Shown, now: float) -> None:
         """The name has logged in from there."""
-        number = self._execute(_INSERT_HOME, (shown.name, shown.address, now)).lastrowid
+        values = (shown.name, shown.address, now)
+        ((number,),) = self._execute(_INSERT_HOME, values).fetchall()
         self._keep_latest("home", shown.name)
         self._shrink("home", number, now)
+
+    def shut(self, shown: Shown, now: float) -> None:
+        """From now on a glance is not enough for this name at this address."""
+        self._execute(
+            "UPDATE home SET shut = ? WHERE name = ? AND address = ?",
+            (now, shown.name, shown.address),
+        )
 
     def remember_good(self, shown: Shown, now: float) -> None:
         """The password has worked."""

@@ -22,7 +22,7 @@ from gateway.accounts.throttle.events import (
 from gateway.accounts.throttle.ledger import Ledger
 from gateway.accounts.throttle.rules import Facts, Mark, State, Verdict
 from gateway.accounts.throttle.settings import ThrottleSettings
-from gateway.accounts.throttle.shown import WHOLE, Shown
+from gateway.accounts.throttle.shown import Shown
 from gateway.accounts.throttle.tables import connect
 from gateway.errors import Unavailable
 from gateway.telemetry import Emitter, Event
@@ -30,11 +30,8 @@ from gateway.telemetry import Emitter, Event
 _DAY = 86_400.0
 
 _GLANCE = """
-SELECT good.refusals, good.seen, home.seen,
-    (SELECT total(points) FROM wrong
-     WHERE name = :name AND at > :since AND address = :address)
-FROM good JOIN home ON home.name = :name AND home.address = :address
-WHERE good.tag = :tag
+SELECT good.refusals, good.seen, home.seen, home.shut
+FROM good JOIN home ON home.name = ? AND home.address = ? WHERE good.tag = ?
 """
 
 
@@ -74,7 +71,6 @@ class ThrottleStore:
         self._settings = settings
         self._now = now
         self._emit = emit
-        self._most = settings.account_limit * rules.PATIENCE * WHOLE
         self._database = connect(path)
         self._ledger = Ledger(self._database, settings)
 
@@ -90,26 +86,21 @@ class ThrottleStore:
         Raises:
             Unavailable: The file cannot be read.
         """
-        now, settings = self._now(), self._settings
-        values = {
-            "name": shown.name,
-            "address": shown.address,
-            "tag": shown.tag,
-            "since": now - settings.window,
-        }
+        values = (shown.name, shown.address, shown.tag)
         try:
             row = self._database.execute(_GLANCE, values).fetchone()
         except sqlite3.Error as error:
             raise _unavailable(error) from error
         if row is None:
             return None
-        refusals, good, home, wrong = row
-        if refusals or wrong >= self._most:
+        refusals, good, home, shut = row
+        now, settings = self._now(), self._settings
+        if refusals or rules.recent(shut, now, settings.window):
             return None
-        oldest = min(good, home)
-        if not rules.recent(oldest, now, settings.remember_wrong):
+        seen = min(good, home)
+        if not rules.recent(seen, now, settings.remember_wrong):
             return None
-        return Ticket(shown, Verdict.GOOD, stale=not rules.recent(oldest, now, _DAY))
+        return Ticket(shown, Verdict.GOOD, stale=not rules.recent(seen, now, _DAY))
 
     def enter(self, shown: Shown) -> Ticket:
         """Judge a try; one that goes on and may be a guess counts as wrong from now on.
@@ -171,7 +162,7 @@ class ThrottleStore:
         with self._changing() as now:
             before = self._ledger.facts(shown, now)
             told = self._refuse(before, upstream=upstream)
-            after = self._ledger.facts(shown, now)
+            after = self._looked_again(before)
             told += self._locks(before, after)
         self._tell(told)
         return rules.wait(after, self._settings)
@@ -225,7 +216,15 @@ class ThrottleStore:
             and not rules.exhausted(facts, self._settings)
         ):
             self._ledger.mark(facts, State.COUNTED)
+            self._looked_again(facts)
         return []
+
+    def _looked_again(self, before: Facts) -> Facts:
+        """The facts after a mark; a known password is not let in at a glance for ever."""
+        after = self._ledger.facts(before.shown, before.now)
+        if after.at_home and rules.exhausted(after, self._settings):
+            self._ledger.shut(after.shown, after.now)
+        return after
 
     def _refuse(self, facts: Facts, *, upstream: bool) -> list[Event]:
         """A password that has worked gets more chances than one that never did."""

@@ -40,6 +40,7 @@ CREATE TABLE home (
     name TEXT NOT NULL,
     address TEXT NOT NULL,
     seen REAL NOT NULL,
+    shut REAL NOT NULL,
     UNIQUE (name, address)
 );
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 from gateway.accounts.throttle.key import load_key
 from gateway.accounts.throttle.rules import Verdict
 from gateway.accounts.throttle.settings import ThrottleSettings
-from gateway.accounts.throttle.shown import shown
+from gateway.accounts.throttle.shown import Shown, shown
 from gateway.accounts.throttle.store import ThrottleStore, Ticket
 from gateway.accounts.throttle.turns import Turns
 from gateway.errors import BadCredentials, Throttled
@@ -60,7 +60,16 @@ class Throttle:
         """Close the file."""
         self.store.close()
 
-    async def enter(self, attempt: Attempt) -> Ticket:
+    def glance(self, attempt: Attempt) -> Ticket | Shown:
+        """A known password of a known address goes on at once; others must `enter`.
+
+        Raises:
+            Unavailable: What is remembered cannot be read.
+        """
+        seen = shown(attempt, self._key)
+        return self.store.glance(seen) or seen
+
+    async def enter(self, seen: Shown) -> Ticket:
         """Let a try go on; then `proved`, `released` or `refused` must follow, once.
 
         Raises:
@@ -68,10 +77,6 @@ class Throttle:
             Throttled: Other tries for this name must be decided first.
             Unavailable: What is remembered cannot be read.
         """
-        seen = shown(attempt, self._key)
-        ticket = self.store.glance(seen)
-        if ticket is not None:
-            return ticket
         await self._turns.take(seen.name)
         try:
             ticket = self.store.enter(seen)
