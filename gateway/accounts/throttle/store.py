@@ -269,8 +269,8 @@ class ThrottleStore:
         except sqlite3.Error as error:
             raise _unavailable(error) from error
         finally:
-            if database.in_transaction:
-                with suppress(sqlite3.Error):
+            with suppress(sqlite3.Error):
+                if database.in_transaction:
                     database.execute("ROLLBACK")
 
     def _tell(self, events: Sequence[Event]) -> None:

@@ -37,7 +37,11 @@ def test_a_tag_is_of_name_and_password_and_of_nothing_else():
 
 @pytest.mark.parametrize(
     "proof",
-    [Digest("apop", b"<1@x>", b"0" * 32), Digest("cram-md5", b"<1@x>", b"0" * 32), Scram("d", False)],
+    [
+        Digest("apop", b"<1@x>", b"0" * 32),
+        Digest("cram-md5", b"<1@x>", b"0" * 32),
+        Scram("d", False),
+    ],
 )
 def test_proofs_that_change_each_time_are_one_per_name_and_address(proof):
     first = shown(Attempt(b"kim", proof, "192.0.2.7"), KEY)
