@@ -39,17 +39,24 @@ class Gateway:
         reactor: Twisted's.
         emit: Takes the events.
         places: Connections that may be had, of all workers together.
+        door: Who is let in, if there is a directory; else whoever the upstream knows.
 
     Raises:
         Misconfigured: What the settings name cannot be used.
     """
 
     def __init__(
-        self, settings: Settings, reactor: Any, emit: Emitter, places: Places | None = None
+        self,
+        settings: Settings,
+        reactor: Any,
+        emit: Emitter,
+        places: Places | None = None,
+        door: Door | None = None,
     ) -> None:
         self._settings = settings
         self._reactor = reactor
-        self._entrances = Entrances(settings.listen, offer(settings.accounts, directory=False))
+        offered = offer(settings.accounts, directory=door is not None)
+        self._entrances = Entrances(settings.listen, offered)
         self._leases = FileLeases(settings.state.dir / "leases")
         self._journal = SqliteJournal(settings.state.dir / "journal.sqlite")
         self._delays = _delays(settings, reactor)
@@ -60,7 +67,7 @@ class Gateway:
         self._throttle = _throttle(settings, emit)
         own = self._backend(emit)
         opener = Opener(
-            door=self._guarded(PassThrough(), emit),
+            door=self._guarded(door or PassThrough(), emit),
             backends=lambda _: own,
             upstream=str(settings.upstream.url),
             leases=self._leases,

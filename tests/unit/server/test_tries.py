@@ -127,6 +127,26 @@ def test_scram_from_one_end_to_the_other(world):
 # ---- the log
 
 
+def test_the_log_knows_who_is_kept_from_sending_a_password(world):
+    world.offer = Offer(clear=False)
+    client = world.client(host="192.0.2.7")
+    client.new()
+    assert client.send(b"USER ann", b"QUIT").startswith(replies.NO_CLEAR_PASSWORD_NOR_TLS)
+    assert client.closed
+    told = {event.name(): c for event, c in zip(world.events, world.contexts, strict=True)}
+    assert told["clear_password_refused"]["peer"] == "192.0.2.7"
+    assert world.upstream.calls == []
+
+
+def test_and_hears_nothing_of_those_on_this_machine(world):
+    world.offer = Offer(clear=False)
+    client = world.client(host="127.0.0.1")
+    assert b"+OK Maildrop" in client.log_in()
+    client.send(b"QUIT")
+    assert client.closed
+    assert not world.named("clear_password_refused")
+
+
 class OneDevice(PassThrough):
     async def admit(self, attempt):
         login = (await super().admit(attempt)).login
