@@ -34,7 +34,7 @@ QUICK = {
             "max_literal": 8192,
             "max_response": 65_536,
         },
-    }
+    },
 }
 SYS_TEMP = replies.FAILURES[Unavailable].reply
 SYS_PERM = replies.FAILURES[Misconfigured].reply

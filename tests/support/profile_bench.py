@@ -25,7 +25,7 @@ QUICK = {
             "max_message": 1_000_000,
             "resume": 1,
         },
-    }
+    },
 }
 BASE = {
     "name": "fake",

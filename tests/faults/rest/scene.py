@@ -27,7 +27,7 @@ QUICK = {
             "retry_after": 1.5,
             "max_answer": 65_536,
         },
-    }
+    },
 }
 
 
