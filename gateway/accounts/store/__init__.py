@@ -41,7 +41,11 @@ class Store:
         self, where: Path | str, vault: Vault, password: SecretStr | None = None
     ) -> None:
         self.database = Database(where, password)
-        migrate(self.database)
+        try:
+            migrate(self.database)
+        except BaseException:
+            self.database.close()
+            raise
         self._vault = vault
         rows = Rows(vault)
         self.providers = Providers(self.database, rows)

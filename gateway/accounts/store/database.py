@@ -41,9 +41,9 @@ class Database:
     def __init__(self, where: Path | str, password: SecretStr | None = None) -> None:
         self.embedded = isinstance(where, Path)
         url = _url(where)
+        self._shown = str(where) if isinstance(where, Path) else _without_secrets(url)
         if password is not None:
             url = url.set(password=password.get_secret_value())
-        self._shown = str(where) if isinstance(where, Path) else url.render_as_string()
         try:
             self.engine = _sqlite(url) if self.embedded else _postgresql(url)
         except ImportError:
@@ -160,6 +160,12 @@ def _url(where: Path | str) -> URL:
             "postgresql://USER@HOST/DATABASE"
         )
     return url.set(drivername="postgresql+psycopg")
+
+
+def _without_secrets(url: URL) -> str:
+    """For people; its query may hold the passphrase of a key."""
+    bare = url.set(drivername="postgresql", password=None, query={})
+    return bare.render_as_string()
 
 
 def _sqlite(url: URL) -> Engine:

@@ -256,7 +256,5 @@ _NOTE_SEEN = (
         _DEVICE.name == bindparam("the_device"),
         or_(_DEVICE.last_seen.is_(None), _DEVICE.last_seen < bindparam("at")),
     )
-    .values(
-        last_seen=bindparam("at"), last_peer=bindparam("peer"), last_tls=bindparam("tls")
-    )
+    .values(last_seen=bindparam("at"), last_peer=bindparam("peer"), last_tls=bindparam("tls"))
 )
