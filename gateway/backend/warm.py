@@ -2,7 +2,8 @@
 
 A device that polls every half minute then costs one round trip upstream instead of connect,
 TLS, login and SELECT. Only a login that proves the same password gets the connection; a
-wrong one goes to the upstream like any other and leaves the connection where it is.
+wrong one goes to the upstream like any other and leaves the connection where it is. What
+tokens opened is for logins with tokens only.
 """
 
 import hmac
@@ -20,8 +21,8 @@ from gateway.backend.port import (
     ReusableBackend,
     ReusableSession,
 )
-from gateway.errors import Failure
-from gateway.maildrop import CommitPlan, Login, Maildrop, Outcome, Ref
+from gateway.errors import ConsentMissing, Failure
+from gateway.maildrop import CommitPlan, Login, Maildrop, Outcome, Ref, Tokens
 from gateway.settings import Section
 
 
@@ -39,7 +40,8 @@ class WarmSettings(Section):
         default=600,
         ge=0,
         description="How long after its login a connection may be used again, however often "
-        "it was. For as long a password changed upstream may still work.",
+        "it was. For as long a password changed upstream, or a consent to OAuth2 withdrawn "
+        "there, may still work.",
     )
     connections: int = Field(
         default=2000,
@@ -92,6 +94,8 @@ class WarmConnections:
     async def open(self, login: Login) -> BackendSession:
         """See `gateway.backend.port.Backend.open`."""
         proof = self._proof(login)
+        if login.tokens is not None:
+            await self._check_consent(login.user, proof, login.tokens)
         parked = await self._revived(login.user, proof)
         if parked is None:
             since = self._now()
@@ -130,10 +134,33 @@ class WarmConnections:
         self._parked.clear()
         await _close(kept)
 
+    async def _check_consent(self, user: bytes, proof: bytes, tokens: Tokens) -> None:
+        """A consent that is known to be gone opens no kept session either.
+
+        Raises:
+            ConsentMissing: It is gone.
+        """
+        parked = self._parked.get(user)
+        if parked is None or not hmac.compare_digest(parked.proof, proof):
+            return
+        try:
+            await tokens.token()
+        except ConsentMissing:
+            if self._parked.get(user) is parked:
+                await _close([self._parked.pop(user)])
+            raise
+        except Failure:
+            pass  # whoever issues tokens is down: the session needs none
+
     def _proof(self, login: Login) -> bytes:
-        """A verifier, salted with the user's name and this process' key."""
+        """A verifier, salted with the user's name and this process' key.
+
+        Whoever has tokens was let in by us; no password, least of all an empty one, shows
+        the same. Which token it is does not matter: there is another every hour.
+        """
         peer = login.peer.encode() if self._per_peer else b""
-        salt = b"%d %b %b" % (len(login.user), login.user, peer)
+        kind = b"password" if login.tokens is None else b"tokens"
+        salt = b"%b %d %b %b" % (kind, len(login.user), login.user, peer)
         inner = hmac.digest(self._key, salt, "sha256")
         return hmac.digest(inner, login.password.get_secret_value(), "sha256")
 

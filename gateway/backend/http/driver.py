@@ -7,7 +7,7 @@ from typing import Any
 from gateway.backend.budget import Budget
 from gateway.backend.http.agent import TlsOptions
 from gateway.backend.http.api import Api
-from gateway.backend.http.auth import Authorization, authorization
+from gateway.backend.http.auth import Authorization, authorization, of_login
 from gateway.backend.http.client import Caller, Client
 from gateway.backend.http.faults import of_the_closed_set
 from gateway.backend.http.mailbox import HttpSession
@@ -90,9 +90,10 @@ class HttpBackend:
     async def open(self, login: Login) -> HttpSession:
         """See `gateway.backend.port.Backend.open`."""
         room = self._room
-        room.authorization.check(login)
+        proof = of_login(login, room.authorization)
+        proof.check(login)
         emit = room.emit.bind(peer=login.peer) if login.peer else room.emit
-        caller = Caller(room.client, room.authorization, login)
+        caller = Caller(room.client, proof, login)
         api = await of_the_closed_set(self._connect(caller))
         return HttpSession(
             api,
@@ -101,7 +102,7 @@ class HttpBackend:
             budget=room.budget,
             account=f"{room.name} {login.user!r}",
             emit=emit,
-            check=lambda: room.authorization.check(login),
+            check=lambda: proof.check(login),
         )
 
     async def close(self) -> None:
