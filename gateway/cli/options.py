@@ -20,6 +20,7 @@ _METAVARS: Mapping[str, str] = MappingProxyType(
         "listen.tls": "HOST:PORT",
         "listen.cert": "FILE",
         "listen.key": "FILE",
+        "accounts.store": "STORE",
         "state.dir": "DIR",
         "log.level": "[debug|info|warning|error]",
         "log.format": "[text|json]",
