@@ -3,6 +3,9 @@
 import re
 from dataclasses import dataclass
 
+# Of devices' passwords. Nothing that looks like something else on a printer's panel: no
+# 0 o 1 l i.
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _DEVICE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _LONGEST = 320
 _FIELD = re.compile(r"\{(user|local|domain)\}")

@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from urllib.parse import parse_qs, urlsplit
 
-from gateway.accounts.names import Route, account_fault, device_fault, template_fault
-from gateway.accounts.passwords import ALPHABET
+from gateway.accounts.names import (
+    ALPHABET,
+    Route,
+    account_fault,
+    device_fault,
+    template_fault,
+)
 from gateway.accounts.settings import AccountEntry, DeviceEntry
 from gateway.config.problems import BadValue
 from gateway.config.rule import Breach, Rule, file
