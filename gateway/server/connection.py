@@ -64,7 +64,8 @@ class Pop3Connection(Protocol):
     ) -> None:
         self._shared = shared
         self._tries = Tries(shared.deeds, shared.clock, emit, peer=peer, handle=self._handle)
-        self._listener = listener
+        self.listener = listener
+        self.peer = peer
         self._secure = listener.secure
         self._on_lost = on_lost
         self._session = Session(
@@ -217,7 +218,7 @@ class Pop3Connection(Protocol):
     def _start_tls(self, _: events.StartTls) -> None:
         self._writer.flush()
         self._writer.go_the_long_way()
-        self.transport.startTLS(self._listener.stls)
+        self.transport.startTLS(self.listener.stls)
         self._secure = True
         self._silence_timer.restart()
         self._carry_out(self._session.handle(events.TlsStarted()))

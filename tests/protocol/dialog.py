@@ -6,6 +6,8 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.protocol import proofs
+
 FOLDER = Path(__file__).parent / "dialogs"
 # Directives that only a fake upstream, or time, can carry out.
 NOT_OVER_TCP = {"backend", "timeout", "drain", "settings", "offer"}
@@ -177,6 +179,9 @@ class Player:
             "{password64}": base64.b64encode(password),
             "{plain64}": base64.b64encode(b"\0" + user + b"\0" + password),
         }
+        words |= proofs.words(user, password)
+        if "{scram" in text:
+            words |= proofs.scram(user, password)
         for word, value in words.items():
             text = text.replace(word, "".join(f"\\x{octet:02x}" for octet in value))
         return text

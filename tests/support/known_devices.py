@@ -9,7 +9,7 @@ from gateway.errors import BadCredentials
 from gateway.maildrop import Digest, Login, Scram, ScramVerifier
 
 DEVICE = "printer"
-_SALT = b"salt of a test.."
+SALT = b"salt of a test.."
 
 
 class KnownDevice:
@@ -51,5 +51,5 @@ class KnownDevice:
 
     async def verifier(self, user):
         if user != self.user:
-            return ScramVerifier("", _SALT, 4096, bytes(32), bytes(32))
-        return make_verifier(DEVICE, SecretBytes(self.password), _SALT)
+            return ScramVerifier("", SALT, 4096, bytes(32), bytes(32))
+        return make_verifier(DEVICE, SecretBytes(self.password), SALT)

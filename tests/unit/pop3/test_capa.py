@@ -58,3 +58,11 @@ def test_no_line_is_longer_than_rfc_2449_allows():
     everything = lines(stls=True, expire=10**6, login_delay=86_400, show_version=True)
     assert all(len(line) + 2 <= 512 for line in everything)
     assert len(set(everything)) == len(everything)
+
+
+def test_user_and_sasl_only_where_they_work():
+    offer = Offer((b"PLAIN", b"CRAM-MD5"), clear=False).now(secure=False)
+    assert b"USER" not in lines(offer=offer)
+    assert b"SASL CRAM-MD5" in lines(offer=offer)
+    nothing = Offer(clear=False).now(secure=False)
+    assert not any(line.startswith((b"USER", b"SASL")) for line in lines(offer=nothing))
