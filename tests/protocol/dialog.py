@@ -8,8 +8,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "dialogs"
 # Directives that only a fake upstream, or time, can carry out.
-NOT_OVER_TCP = {"backend", "timeout", "drain", "settings"}
-FIRST = {"maildrop", "account", "settings", "tls", "without"}
+NOT_OVER_TCP = {"backend", "timeout", "drain", "settings", "offer"}
+FIRST = {"maildrop", "account", "settings", "tls", "offer", "without"}
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|\{(.+?)\*(\d+)\}|(.))", re.DOTALL)
 _NAMES = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0"}
@@ -38,6 +38,7 @@ class Dialog:
     account: tuple[bytes, bytes] | None = None
     settings: dict = field(default_factory=dict)
     tls: str = "none"
+    offer: str = "usual"
     steps: list[Step] = field(default_factory=list)
 
     @property
@@ -105,6 +106,8 @@ def _prepare(dialog, step):
         dialog.account = (user, password)
     elif step.kind == "tls":
         dialog.tls = step.text
+    elif step.kind == "offer":
+        dialog.offer = step.text
     elif step.kind == "settings":
         for word in shlex.split(step.text):
             key, _, value = word.partition("=")

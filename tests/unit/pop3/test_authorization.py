@@ -54,7 +54,7 @@ def test_password_is_every_octet_after_the_one_blank(line):
     book = Playbook()
     book.say(b"USER mrose")
     (effect,) = book.say(line)
-    assert effect.password.get_secret_value() == line[5:]
+    assert effect.proof.get_secret_value() == line[5:]
 
 
 def test_auth_plain_with_initial_response():
@@ -125,7 +125,7 @@ def test_response_gets_the_limit_of_credentials():
     book = Playbook()
     book.say(b"AUTH PLAIN")
     (effect,) = book.say(base64.b64encode(b"\0mrose\0" + secret))
-    assert effect.password.get_secret_value() == secret
+    assert effect.proof.get_secret_value() == secret
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,15 @@
 import pytest
 
 from gateway import __version__
-from gateway.accounts import sasl
 from gateway.pop3 import capa
+from gateway.pop3.offer import Offer
 from gateway.pop3.settings import Pop3Settings
 
+USUAL = Offer()
 
-def lines(*, stls=False, **settings):
-    answer = capa.reply(Pop3Settings(**settings), list(sasl.MECHANISMS), stls=stls)
+
+def lines(*, stls=False, offer=USUAL, **settings):
+    answer = capa.reply(Pop3Settings(**settings), offer, stls=stls)
     status, *found, terminator, rest = answer.split(b"\r\n")
     assert status.startswith(b"+OK")
     assert (terminator, rest) == (b".", b"")

@@ -67,7 +67,7 @@ def test_what_it_accepts_is_a_session(world):
 
 @pytest.mark.parametrize("address", [None, UNIXAddress(b"/run/x")])
 def test_a_client_without_an_address_is_served(world, address):
-    assert world.server.accept(address, secure=False)._peer == ""
+    assert world.server.accept(address, Listener("x", None))._peer == ""
 
 
 # ---- limits

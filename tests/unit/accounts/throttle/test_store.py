@@ -186,7 +186,7 @@ class TestEntries:
 
     def test_an_address_that_is_locked(self, scene):
         for number in range(20):
-            scene.login(b"x", b"user%d" % number, "2001:db8::%d" % number)
+            scene.login(b"x", b"user%d" % number, f"2001:db8::{number}")
         entry = scene.store.entries()[0]
         assert (entry.kind, entry.name, entry.count) == ("address", "2001:db8::/64", 20)
         assert entry.until is not None
