@@ -1,6 +1,5 @@
 """`throttle`: who is locked out, and letting him in again, while the gateway runs."""
 
-import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -10,7 +9,7 @@ from typing import Any
 
 import click
 
-from gateway.accounts.throttle import Entry, ThrottleSettings, ThrottleStore, open_store
+from gateway.accounts.throttle import Entry, ThrottleStore, open_store
 from gateway.cli.options import settings_from
 from gateway.config.tree import StateSettings
 from gateway.errors import Failure
@@ -88,22 +87,21 @@ def _ask(
     missing: Any,
 ) -> Any:
     """What the store says; `missing` if there is none, which is not made here."""
-    directory, settings = _place(config, state_dir)
+    directory = _directory(config, state_dir)
     if not (directory / "throttle.sqlite").exists():
         return missing
     try:
-        with closing(open_store(directory, settings, time.time, Emitter(_nowhere))) as store:
+        with closing(open_store(directory, None, time.time, Emitter(_nowhere))) as store:
             return ask(store)
-    except (Failure, sqlite3.Error) as error:
+    except Failure as error:
         click.echo(f"pop3-gateway: {error}", err=True)
         raise click.exceptions.Exit(1) from None
 
 
-def _place(config: Path | None, state_dir: Path | None) -> tuple[Path, ThrottleSettings]:
-    if config is None:
-        return state_dir or StateSettings().dir, ThrottleSettings()
-    settings = settings_from(config, {"state.dir": state_dir})
-    return settings.state.dir, settings.accounts.throttle
+def _directory(config: Path | None, state_dir: Path | None) -> Path:
+    if state_dir is not None:
+        return state_dir
+    return StateSettings().dir if config is None else settings_from(config, {}).state.dir
 
 
 def _nowhere(event: Event, context: Mapping[str, object]) -> None:

@@ -57,7 +57,7 @@ class ThrottleStore:
 
     Args:
         path: The SQLite file; made if there is none.
-        settings: The limits.
+        settings: The limits; None for those of the gateway, to look on.
         now: Seconds since 1970.
         emit: Takes the events.
 
@@ -66,13 +66,16 @@ class ThrottleStore:
     """
 
     def __init__(
-        self, path: Path, settings: ThrottleSettings, now: Callable[[], float], emit: Emitter
+        self,
+        path: Path,
+        settings: ThrottleSettings | None,
+        now: Callable[[], float],
+        emit: Emitter,
     ) -> None:
-        self._settings = settings
         self._now = now
         self._emit = emit
-        self._database = connect(path)
-        self._ledger = Ledger(self._database, settings)
+        self._database, self._settings = connect(path, settings)
+        self._ledger = Ledger(self._database, self._settings)
 
     def close(self) -> None:
         """Close the file."""

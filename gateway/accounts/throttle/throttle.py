@@ -22,9 +22,12 @@ _WHY = {
 
 
 def open_store(
-    directory: Path, settings: ThrottleSettings, now: Callable[[], float], emit: Emitter
+    directory: Path,
+    settings: ThrottleSettings | None,
+    now: Callable[[], float],
+    emit: Emitter,
 ) -> ThrottleStore:
-    """What is remembered in a state directory.
+    """What is remembered in a state directory; without settings by those of the gateway.
 
     Raises:
         Misconfigured: It cannot be used.
