@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
+from gateway.accounts.throttle.settings import ThrottleSettings
 from gateway.settings import Section
 
 
@@ -122,4 +123,7 @@ class AccountsSettings(Section):
     )
     account: tuple[AccountEntry, ...] = Field(
         default=(), description="Accounts that are kept in this file."
+    )
+    throttle: ThrottleSettings = Field(
+        default_factory=ThrottleSettings, description="Guessers of passwords."
     )

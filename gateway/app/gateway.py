@@ -10,6 +10,9 @@ from gateway.access.delay import LoginDelays
 from gateway.access.journal import SqliteJournal
 from gateway.access.lease import FileLeases
 from gateway.access.open import Opener
+from gateway.accounts.door import Door
+from gateway.accounts.guarded import GuardedDoor
+from gateway.accounts.throttle import Throttle
 from gateway.app.backends import Backends
 from gateway.app.doorkeeper import Doorkeeper
 from gateway.app.entrances import Entrances, offer
@@ -54,8 +57,9 @@ class Gateway:
         self._sweep: Any = LoopingCall(self._sweep_kept)
         self._sweep.clock = reactor
         self._doorkeeper = Doorkeeper(settings, reactor, emit)
+        self._throttle = _throttle(settings, emit)
         opener = Opener(
-            door=self._doorkeeper.door,
+            door=self._guarded(self._doorkeeper.door, emit),
             backends=self._backends.get,
             upstream=str(settings.upstream.url),
             leases=self._leases,
@@ -96,6 +100,8 @@ class Gateway:
         await self._doorkeeper.stop()
         self._journal.close()
         self._delays.close()
+        if self._throttle is not None:
+            self._throttle.close()
         self._leases.close()
         if isinstance(self._index, SqliteIndex):
             self._index.close()
@@ -111,6 +117,11 @@ class Gateway:
         self._backends.trust(settings)
         self._doorkeeper.reload(settings)
 
+    def _guarded(self, door: Door, emit: Emitter) -> Door:
+        if self._throttle is None:
+            return door
+        return GuardedDoor(door, self._throttle, emit)
+
     async def _sweep_kept(self) -> None:
         await self._backends.sweep()
 
@@ -124,6 +135,11 @@ def _delays(settings: Settings, reactor: Any) -> LoginDelays:
     delay = settings.pop3.login_delay
     path = settings.state.dir / "delays.sqlite" if delay else None
     return LoginDelays(delay, reactor.seconds, path)
+
+
+def _throttle(settings: Settings, emit: Emitter) -> Throttle | None:
+    throttle = settings.accounts.throttle
+    return Throttle(settings.state.dir, throttle, time.time, emit) if throttle.enabled else None
 
 
 def _index(settings: Settings, emit: Emitter) -> SqliteIndex | NoIndex:

@@ -42,6 +42,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "config-reference": "gateway.cli.config_commands:config_reference",
         "probe": "gateway.cli.probe:probe",
         "demo": "gateway.cli.demo:demo",
+        "throttle": "gateway.cli.throttle:throttle",
         "mailbox-server": "gateway.cli.mailbox_server:mailbox_server",
         "check-mailbox": "gateway.cli.check_mailbox:check_mailbox",
     }
