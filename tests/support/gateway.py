@@ -64,6 +64,7 @@ class RunningGateway:
         self._process = None
         self.directory = None
         self.port = self.tls_port = None
+        self.ports = []
 
     # Life and death.
 
@@ -95,7 +96,9 @@ class RunningGateway:
                 status = self.kill()
                 raise RuntimeError(f"no gateway, status {status}:\n{self.log_text()}")
             time.sleep(0.005)
-        ports = {kind: int(port) for kind, port in _PLACE.findall(self.ready_line)}
+        self.ports = [int(port) for _, port in _PLACE.findall(self.ready_line)]
+        # Of several of a kind the first; fenced listeners come last.
+        ports = {kind: int(port) for kind, port in reversed(_PLACE.findall(self.ready_line))}
         self.port, self.tls_port = ports.get("pop3"), ports.get("pop3s")
         return self
 
