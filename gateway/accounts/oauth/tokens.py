@@ -39,12 +39,11 @@ class _State:
 
     name: str
     grant: Grant | None = None
-    due: float = 0.0
+    due: float = 0.0  # when a new token is to be got, or may be asked for again
     read: float = 0.0
-    refused: str = ""
+    stale: str = ""  # an access token that is to be replaced though it lasts
     unsaved: Grant | None = None
     failure: Failure | None = None
-    quiet_until: float = 0.0
     flight: Flight[Grant] = field(default_factory=Flight)
 
 
@@ -114,6 +113,7 @@ class Keeper:
         if not self._good(grant):
             grant = await self._join(state)
         elif self._now() >= state.due:
+            state.stale = grant.access.get_secret_value()
             state.flight.begin(lambda: self._refresh(state))
         return _octets(grant)
 
@@ -122,7 +122,7 @@ class Keeper:
         state = self._state(account)
         grant = await self._read(state)
         if _octets(grant) == refused and self._now() - grant.refreshed >= _NEW:
-            state.refused = refused.decode("ascii", "replace")
+            state.stale = refused.decode("ascii", "replace")
             grant = await self._join(state)
         return _octets(grant)
 
@@ -135,7 +135,7 @@ class Keeper:
         state = self._state(account)
         grant = await self._run(lambda: self._store.grants.get(account))
         if grant is not None:
-            state.refused = grant.access.get_secret_value()
+            state.stale = grant.access.get_secret_value()
             await state.flight.join(lambda: self._refresh(state, broken=True))
 
     # What is known without asking anybody.
@@ -152,6 +152,7 @@ class Keeper:
         if state.grant is None or state.grant.version != grant.version:
             life = max(0.0, grant.expires - grant.refreshed)
             state.due = grant.expires - min(_AHEAD, life / 2) * (0.5 + self._random() / 2)
+            state.failure = None
         state.grant, state.read = grant, self._now()
         return grant
 
@@ -174,7 +175,7 @@ class Keeper:
     # Refreshing.
 
     async def _join(self, state: _State) -> Grant:
-        if state.failure is not None and self._now() < state.quiet_until:
+        if state.failure is not None and self._now() < state.due:
             raise type(state.failure)(state.failure.detail)
         return await state.flight.join(lambda: self._refresh(state))
 
@@ -184,8 +185,8 @@ class Keeper:
         await self._save_late(state)
         while True:
             grant = await self._current(state, broken=broken)
-            if not grant.broken and self._good(grant, state.refused):
-                state.refused = ""
+            if not grant.broken and self._good(grant, state.stale):
+                state.stale = ""
                 return self._keep(state, grant)
             if await self._leased(grant):
                 return await self._lead(state, grant)
@@ -217,13 +218,15 @@ class Keeper:
             if refused.kind == "consent":
                 raise await self._lost(state, grant, refused) from None
             failed = Unavailable if refused.kind == "passing" else ConsentMissing
-            return await self._failed(state, grant, failed(str(refused)), refused.code)
-        except (Unavailable, Misconfigured) as failure:
-            return await self._failed(state, grant, Unavailable(failure.detail), "")
+            failure = failed(str(refused))
+            raise await self._failed(state, grant, failure, refused.code) from None
+        except (Unavailable, Misconfigured) as error:
+            failure = Unavailable(error.detail)
+            raise await self._failed(state, grant, failure, "") from None
         fresh = renewed(grant, used, tokens, self._now())
         # Nobody sees the access token before the refresh token is on the disk.
         saved = await self._save(state, fresh)
-        state.refused, state.failure = "", None
+        state.stale, state.failure = "", None
         self._emit(events.TokenRefreshed(grant.account, saved.previous is not None))
         return self._keep(state, saved)
 
@@ -245,7 +248,7 @@ class Keeper:
 
     async def _lost(self, state: _State, grant: Grant, refused: SignInRefused) -> Failure:
         """The consent is gone: everybody shall know."""
-        state.grant, state.refused = None, ""
+        state.grant, state.stale = None, ""
         if grant.broken:
             await self._run(lambda: self._store.grants.release(grant.account, grant.version))
         else:
@@ -258,12 +261,9 @@ class Keeper:
         """It may work later. Until then the old token is used while it lasts."""
         await self._run(lambda: self._store.grants.release(grant.account, grant.version))
         self._emit(events.RefreshFailed(grant.account, failure.detail, code))
-        refused, state.refused = state.refused, ""
-        state.failure, state.quiet_until = failure, self._now() + _PAUSE
-        if not grant.broken and self._good(grant, refused):
-            state.due = state.quiet_until
-            return grant
-        raise failure
+        state.stale = ""
+        state.failure, state.due = failure, self._now() + _PAUSE
+        return failure
 
     async def _save(self, state: _State, fresh: Grant) -> Grant:
         """Write it, and again if the database is away for a moment."""
