@@ -29,7 +29,7 @@ METADATA = {
     "device_authorization_endpoint": f"{ISSUER}/device",
     "userinfo_endpoint": f"{ISSUER}/userinfo",
     "revocation_endpoint": f"{ISSUER}/revoke",
-    "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+    "token_endpoint_auth_methods_supported": ["client_secret_post"],
 }
 SECRET = "client-s3cret"
 

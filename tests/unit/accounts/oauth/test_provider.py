@@ -81,7 +81,8 @@ def test_microsoft_s_issuer_has_a_place_for_the_tenant():
     ("methods", "basic"),
     [
         (["client_secret_basic"], True),
-        (["client_secret_post", "client_secret_basic"], False),
+        (["client_secret_post", "client_secret_basic"], True),
+        (["client_secret_post"], False),
         (None, True),
         ("x", False),
     ],

@@ -149,7 +149,7 @@ def test_the_wrong_owner_is_refused_unless_that_is_wanted(desk):
     desk.register()
     desk.idp.claims = {"email": "pat@example.org", "sub": "2"}
     _, pending = begun(desk)
-    with pytest.raises(SignInRefused, match="pat@example.org has signed in"):
+    with pytest.raises(SignInRefused, match=r"pat@example\.org has signed in"):
         finish(desk, pending)
     assert desk.row() is None
     finish(desk, pending, any_mailbox=True)

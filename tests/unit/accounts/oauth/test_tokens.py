@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from gateway.accounts.oauth import Answer
 from gateway.errors import ConsentMissing, Unavailable
@@ -120,17 +121,73 @@ def test_two_processes_refresh_once(pair):
     assert len(one.refreshes()) == 1
 
 
-def test_a_process_that_dies_in_a_refresh_frees_it_with_time(pair):
+def test_a_process_that_dies_in_a_refresh_frees_it_with_time(desks, ready):
     """The provider lets the old refresh token work again, as Google and Microsoft do."""
+    heir = desks(Clock(), ready.idp)
+    for each in (ready, heir):
+        each.clock.advance(3600)
+    ready.idp.stalls.append(Deferred())  # it never comes back, and this clock stands still
+    begin(ready.keeper.token("kim"))
+    waiting = begin(heir.keeper.token("kim"))
+    heir.clock.pump([0.5] * 28)
+    assert not waiting.called
+    heir.clock.advance(1)
+    heir.clock.advance(0.3)
+    assert result(waiting) == b"access-1"
+
+
+def test_a_slow_refresh_is_no_dead_one(pair):
+    """Or a provider that rotates would be shown one refresh token twice."""
     one, two = pair
+    one.idp.rotates = True
     one.clock.advance(3600)
-    one.idp.stalls.append(Deferred())  # it never comes back
-    begin(one.keeper.token("kim"))
-    second = begin(two.keeper.token("kim"))
-    one.clock.pump([1] * 44)
-    assert not second.called
-    one.clock.pump([1] * 3)
-    assert result(second) == b"access-1"
+    one.idp.stalls.append(answer := Deferred())
+    logins = [begin(each.keeper.token("kim")) for each in pair]
+    one.clock.pump([0.5] * 200)
+    for each in logins:
+        with pytest.raises(Unavailable, match="15 seconds"):
+            result(each)
+    assert len(one.refreshes()) == 1
+    answer.callback(None)
+    one.clock.advance(1)
+    assert run(one.keeper.token("kim")) == run(two.keeper.token("kim")) == b"access-1"
+    assert len(one.refreshes()) == 1
+
+
+def test_an_answer_that_comes_when_nobody_waits_any_more_is_kept(ready):
+    ready.idp.rotates = True
+    ready.clock.advance(3600)
+    ready.idp.stalls.append(answer := Deferred())
+    waiting = begin(ready.keeper.token("kim"))
+    ready.clock.pump([1] * 16)
+    with pytest.raises(Unavailable):
+        result(waiting)
+    answer.callback(None)
+    assert ready.row().refresh == SecretStr("refresh-1")
+    assert ready.names() == ["token_refreshed"]
+
+
+def test_the_end_waits_for_a_refresh(ready):
+    ready.idp.rotates = True
+    ready.clock.advance(3600)
+    ready.idp.stalls.append(answer := Deferred())
+    begin(ready.keeper.token("kim"))
+    ended = begin(ready.keeper.stop())
+    assert not ended.called
+    answer.callback(None)
+    result(ended)
+    assert ready.row().refresh == SecretStr("refresh-1")
+
+
+def test_the_end_does_not_wait_for_ever(ready):
+    ready.clock.advance(3600)
+    ready.idp.stalls.append(Deferred())
+    login = begin(ready.keeper.token("kim"))
+    ended = begin(ready.keeper.stop())
+    ready.clock.advance(16)
+    result(ended)
+    with pytest.raises(Unavailable):
+        result(login)
 
 
 def test_nobody_waits_for_ever(pair, monkeypatch):
@@ -138,9 +195,11 @@ def test_nobody_waits_for_ever(pair, monkeypatch):
     monkeypatch.setattr(two.store.grants, "lease", lambda *_, **__: False)
     two.clock.advance(3600)
     waiting = begin(two.keeper.token("kim"))
-    two.clock.pump([1] * 60)
+    two.clock.pump([1] * 16)
     with pytest.raises(Unavailable):
         result(waiting)
+    two.clock.pump([1] * 300)
+    assert not two.keeper._states["kim"].flight.under_way
 
 
 def test_another_process_is_noticed_within_half_a_minute(pair):
