@@ -7,12 +7,10 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import pytest_twisted
 from pydantic import SecretBytes, SecretStr
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from gateway.accounts.model import Account, Provider
@@ -28,7 +26,6 @@ from gateway.backend.warm import WarmConnections, WarmSettings
 from gateway.errors import ConsentMissing, Unavailable
 from gateway.maildrop import Login
 from gateway.telemetry import Emitter
-from tests.support import token_worker
 from tests.support.nanoidp import CLIENT, CLIENT_SECRET, NanoIdp
 from tests.support.token_dovecot import TokenDovecot
 from tests.support.token_proxy import TokenProxy
@@ -90,8 +87,7 @@ class Place:
             self.emit,
             now=self._now,
         )
-        secret = SecretStr(CLIENT_SECRET)
-        self.store.providers.save(Provider("idp", "oidc", "", CLIENT, secret, issuer=issuer))
+        self.ask(issuer)
         if self.store.accounts.get("scan") is None:
             self.store.accounts.add(Account("scan", mailbox="alice", provider="idp"))
         self.sessions = []
@@ -100,6 +96,11 @@ class Place:
 
     def _now(self):
         return time.time() + self.later
+
+    def ask(self, issuer):
+        """Register with this issuer."""
+        secret = SecretStr(CLIENT_SECRET)
+        self.store.providers.save(Provider("idp", "oidc", "", CLIENT, secret, issuer=issuer))
 
     def _backend(self, mail):
         upstream = Upstream(mail.host, mail.port, "none")
@@ -383,9 +384,10 @@ async def test_a_provider_that_hangs_holds_no_login_up_and_loses_no_consent(
 @pytest_twisted.ensureDeferred
 async def test_a_provider_with_a_fault_and_mail_again_after_it(tmp_path, idp, mail):
     with TokenProxy(idp.url) as proxy:
-        place = Place(tmp_path / "accounts.sqlite", proxy.url, mail)
+        place = Place(tmp_path / "accounts.sqlite", idp.url, mail)
         try:
-            await place.sign_in(idp_behind(proxy, idp), any_mailbox=True)
+            await place.sign_in(idp)
+            place.ask(proxy.url)
             place.later = 2 * HOUR
             for refusal in [(503, b""), (429, b"{}"), (200, b"<html>a portal</html>")]:
                 proxy.refuse = refusal
@@ -398,31 +400,21 @@ async def test_a_provider_with_a_fault_and_mail_again_after_it(tmp_path, idp, ma
             await place.close()
 
 
-def idp_behind(proxy, idp):
-    """The owner's browser goes to the provider itself, which calls itself by its own name."""
-    return SimpleNamespace(
-        sign_in=lambda url, user: idp.sign_in(url.replace(proxy.url, idp.url), user)
-    )
-
-
 # Several processes.
 
 
 class Worker:
     """See `tests.support.token_worker`."""
 
-    def __init__(self, path, key, timeout=15):
+    def __init__(self, path, key, wait=15):
         root = Path(__file__).parents[2]
         self.process = subprocess.Popen(
-            [sys.executable, token_worker.__file__, str(path), "scan", str(timeout)],
+            [sys.executable, "-m", "tests.support.token_worker", str(path), "scan", str(wait)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={
-                **os.environ,
-                "STORE_KEY": key.get_secret_value(),
-                "PYTHONPATH": str(root),
-            },
+            env={**os.environ, "STORE_KEY": key.get_secret_value()},
+            cwd=root,
             text=True,
         )
         assert self.process.stdout.readline() == "ready\n", self.process.stderr.read()
@@ -440,39 +432,29 @@ class Worker:
         self.process.communicate(timeout=20)
 
 
-@pytest.fixture
-def signed_in(tmp_path):
-    """A store with a consent whose access token has ended, behind a proxy that counts."""
+@pytest_twisted.async_yield_fixture
+async def ended(tmp_path):
+    """Stores with a consent whose access token has ended, behind a proxy that counts."""
+    places, stack = [], contextlib.ExitStack()
 
-    def make(idp, stack):
+    async def make(idp):
         proxy = stack.enter_context(TokenProxy(idp.url))
-        place = Place(tmp_path / "accounts.sqlite", proxy.url)
-
-        async def prepare():
-            await place.sign_in(idp_behind(proxy, idp), any_mailbox=True)
-            proxy.asked = 0
-            proxy.answered.clear()
-            place.store.grants.save(replace(place.row(), expires=1.0))
-
-        pytest_twisted.blockon(_deferred(prepare()))
-        stack.callback(lambda: pytest_twisted.blockon(_deferred(place.close())))
+        place = Place(tmp_path / "accounts.sqlite", idp.url)
+        places.append(place)
+        await place.sign_in(idp)
+        place.ask(proxy.url)
+        place.store.grants.save(replace(place.row(), expires=1.0))
         return place, proxy
 
-    return make
+    yield make
+    for place in places:
+        await place.close()
+    stack.close()
 
 
-def _deferred(coroutine):
-    return Deferred.fromCoroutine(coroutine)
-
-
-@pytest.fixture
-def stack():
-    with contextlib.ExitStack() as made:
-        yield made
-
-
-def test_four_processes_refresh_once(idp, signed_in, stack):
-    place, proxy = signed_in(idp, stack)
+@pytest_twisted.ensureDeferred
+async def test_four_processes_refresh_once(idp, ended):
+    place, proxy = await ended(idp)
     workers = [Worker(place.path, place.key) for _ in range(4)]
     for each in workers:
         each.go()
@@ -482,30 +464,34 @@ def test_four_processes_refresh_once(idp, signed_in, stack):
     assert sum("token_refreshed" in each.told for each in workers) == 1
 
 
-def killed_in_between(idp, signed_in, stack):
+def killed_in_between(place, proxy):
     """A process dies when the provider has given a new token, and it has not been stored."""
-    place, proxy = signed_in(idp, stack)
     proxy.hold.set()
-    victim = Worker(place.path, place.key, timeout=3)
+    victim = Worker(place.path, place.key)
     victim.go()
     assert proxy.answered.wait(20)
     victim.kill()
     proxy.hold.clear()
-    heir = Worker(place.path, place.key, timeout=3)  # the lease is three times as long
+    heir = Worker(place.path, place.key, wait=40)  # longer than the dead one's lease
     heir.go()
-    return place, heir, heir.said()
+    return heir, heir.said()
 
 
-def test_a_crash_between_issue_and_store_loses_nothing(constant_idp, signed_in, stack):
+@pytest_twisted.ensureDeferred
+async def test_a_crash_between_issue_and_store_loses_nothing(constant_idp, ended):
     """Where a refresh token stays good after its use: at Google and Microsoft it does."""
-    place, _, said = killed_in_between(constant_idp, signed_in, stack)
+    place, proxy = await ended(constant_idp)
+    _, said = killed_in_between(place, proxy)
+    assert proxy.asked == 2
     assert said == access(place)
     assert place.row().broken == ""
 
 
-def test_where_a_crash_cannot_but_cost_the_consent_it_is_told(idp, signed_in, stack):
+@pytest_twisted.ensureDeferred
+async def test_where_a_crash_cannot_but_cost_the_consent_it_is_told(idp, ended):
     """A provider that takes a second use for a theft: the consent is gone, and not silently."""
-    place, heir, said = killed_in_between(idp, signed_in, stack)
+    place, proxy = await ended(idp)
+    heir, said = killed_in_between(place, proxy)
     assert said == "ConsentMissing"
     assert "consent_lost" in heir.told
     assert "sign in again" in place.row().broken
