@@ -17,6 +17,8 @@ from tests.support import launch
 from tests.support.pop3_client import Pop3Client
 
 PROGRAM = Path(sys.executable).with_name("pop3-gateway")
+# For tests that lay faults, refusals among them, on one name and password again and again.
+FORGETFUL = {"throttle": {"enabled": False}}
 _PLACE = re.compile(r"(pop3s?) \S+?:(\d+)(?=,|$)", re.MULTILINE)
 
 
