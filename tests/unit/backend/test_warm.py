@@ -349,10 +349,10 @@ async def test_a_login_that_ends_after_stop_is_not_kept(place):
 
 def test_nothing_shows_a_password(place):
     login = Login(b"ann", SecretBytes(SECRET), "")
-    proof = place.warm._proof(login)
+    proof = place.warm._proof(login, SECRET)
     assert SECRET not in proof
     assert len(proof) == 32
-    assert place.make(key=b"another").warm._proof(login) != proof
+    assert place.make(key=b"another").warm._proof(login, SECRET) != proof
 
 
 @pytest_twisted.ensureDeferred

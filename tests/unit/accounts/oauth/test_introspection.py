@@ -17,6 +17,15 @@ GOOD = {"active": True, "username": "kim", "sub": "1"}
 
 
 def ask(said, status=200, **settings):
+    asked, made = asking(said, status, **settings)
+    name = run(made.introspect(SecretStr("to ken")))
+    [request] = asked
+    assert request.url == URL
+    assert parse_qs(request.body.decode())["token"] == ["to ken"]
+    return name
+
+
+def asking(said, status=200, **settings):
     asked = []
 
     async def fetch(request):
@@ -29,11 +38,13 @@ def ask(said, status=200, **settings):
         fetch,
         lambda: NOW,
     )
-    name = run(made.introspect(SecretStr("to ken")))
-    [request] = asked
-    assert request.url == URL
-    assert parse_qs(request.body.decode())["token"] == ["to ken"]
-    return name
+    return asked, made
+
+
+def test_whose_it_is_in_any_letter_case():
+    _, made = asking(GOOD)
+    assert run(made.is_of("KIM", SecretStr("t")))
+    assert not run(made.is_of("kimberly", SecretStr("t")))
 
 
 @pytest.mark.parametrize(
