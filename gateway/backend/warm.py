@@ -59,6 +59,10 @@ class _Parked:
     until: float
 
 
+Shelf = OrderedDict[tuple[str, bytes], _Parked]
+"""Kept sessions by upstream and user, the one that was kept first in front."""
+
+
 class WarmConnections:
     """A backend that keeps the sessions of another.
 
@@ -69,6 +73,8 @@ class WarmConnections:
         key: Random octets that make a password's verifier useless outside this process.
         per_peer: Whether a client of another address must not get the connection, as
             the upstream was told the address.
+        upstream: Names the backend on a shelf that several share.
+        shelf: The shelf; None for one of its own. `sweep` and `stop` are for the whole.
     """
 
     def __init__(
@@ -79,13 +85,16 @@ class WarmConnections:
         now: Callable[[], float],
         key: bytes,
         per_peer: bool,
+        upstream: str = "",
+        shelf: Shelf | None = None,
     ) -> None:
         self._backend = backend
         self._settings = settings
         self._now = now
         self._key = key
         self._per_peer = per_peer
-        self._parked: OrderedDict[bytes, _Parked] = OrderedDict()
+        self._upstream = upstream
+        self._parked: Shelf = OrderedDict() if shelf is None else shelf
         self._stopped = False
 
     def __len__(self) -> int:
@@ -113,8 +122,8 @@ class WarmConnections:
             await session.close()
             return
         session.rest()
-        surplus = [self._parked.pop(user, None)]
-        self._parked[user] = _Parked(session, proof, since, until)
+        surplus = [self._parked.pop((self._upstream, user), None)]
+        self._parked[self._upstream, user] = _Parked(session, proof, since, until)
         while len(self._parked) > self._settings.connections:
             surplus.append(self._parked.popitem(last=False)[1])
         await _close(parked for parked in surplus if parked is not None)
@@ -122,8 +131,8 @@ class WarmConnections:
     async def sweep(self) -> None:
         """Close what was kept long enough; to be called every few seconds."""
         now = self._now()
-        over = [user for user, parked in self._parked.items() if parked.until <= now]
-        await _close([self._parked.pop(user) for user in over])
+        over = [place for place, parked in self._parked.items() if parked.until <= now]
+        await _close([self._parked.pop(place) for place in over])
 
     async def stop(self) -> None:
         """Close all that is kept, and keep nothing any more."""
@@ -156,10 +165,11 @@ class WarmConnections:
         return hmac.digest(inner, secret, "sha256")
 
     async def _revived(self, user: bytes, proof: bytes) -> _Parked | None:
-        parked = self._parked.get(user)
+        place = (self._upstream, user)
+        parked = self._parked.get(place)
         if parked is None or not hmac.compare_digest(parked.proof, proof):
             return None
-        del self._parked[user]
+        del self._parked[place]
         if parked.until > self._now() and parked.session.reusable:
             try:
                 await parked.session.revive()

@@ -48,6 +48,7 @@ def make_room(
     reactor: Any,
     emit: Emitter,
     index: Index | None = None,
+    budget: Budget | None = None,
 ) -> Room:
     """The room of one upstream.
 
@@ -59,6 +60,7 @@ def make_room(
         reactor: For everything that waits.
         emit: Where events go.
         index: What is known of mailboxes from earlier logins; None keeps nothing.
+        budget: For messages asked for ahead, if several upstreams share one.
 
     Raises:
         Misconfigured: What the settings or the environment name cannot be used.
@@ -69,7 +71,7 @@ def make_room(
         Client(base, settings, tls_options, reactor),
         authorization(settings, reactor),
         index or NoIndex(),
-        Budget(settings.prefetch_total),
+        budget or Budget(settings.prefetch_total),
         emit.bind(upstream=name),
         reactor,
     )
