@@ -32,10 +32,11 @@ class Office:
 
         self.server, self.events = server, []
         self.store = Store(directory / "accounts.sqlite", Vault([new_key()]))
+        self.runner = Runner(self.store.database, reactor)
         self.oauth = make_oauth(
             OAuthSettings(timeout=2),
             self.store,
-            Runner(self.store.database, reactor),
+            self.runner,
             reactor,
             Emitter(lambda event, context: self.events.append(event)),
         )
@@ -71,6 +72,7 @@ async def office(request, tmp_path):
         made = Office(tmp_path, request.param, server)
         yield made
         await made.oauth.stop()
+        made.runner.stop()
         made.store.close()
         assert SECRET not in repr(made.events)
 

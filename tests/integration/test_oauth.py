@@ -78,7 +78,7 @@ class Place:
         self.later = 0.0
         self.emit = Emitter(lambda event, context: self.events.append(event))
         self.store = Store(path, Vault([self.key]))
-        runner = Runner(self.store.database, reactor)
+        self.runner = runner = Runner(self.store.database, reactor)
         self.oauth = make_oauth(
             OAuthSettings(timeout=timeout),
             self.store,
@@ -139,6 +139,7 @@ class Place:
         if hasattr(self, "warm"):
             await self.warm.stop()
         await self.oauth.stop()
+        self.runner.stop()
         self.store.close()
         texts = repr(self.events)
         assert CLIENT_SECRET not in texts

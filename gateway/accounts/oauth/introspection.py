@@ -63,14 +63,6 @@ class Introspector:
             raise Misconfigured(f"introspection tells no {self._settings.name} of the token")
         return name
 
-    async def is_of(self, name: str, token: SecretStr) -> bool:
-        """Whether a good token is that of a user, in any letter case.
-
-        Raises:
-            BadCredentials, Unavailable, Misconfigured: As `introspect`.
-        """
-        return (await self.introspect(token)).casefold() == name.casefold()
-
     def _check_for_us(self, said: Mapping[str, Any]) -> None:
         """A token that somebody gave to another service must not open his mailbox here."""
         audience, scope = self._settings.audience, self._settings.scope

@@ -41,12 +41,6 @@ def asking(said, status=200, **settings):
     return asked, made
 
 
-def test_whose_it_is_in_any_letter_case():
-    _, made = asking(GOOD)
-    assert run(made.is_of("KIM", SecretStr("t")))
-    assert not run(made.is_of("kimberly", SecretStr("t")))
-
-
 @pytest.mark.parametrize(
     ("more", "settings", "name"),
     [
