@@ -9,8 +9,13 @@ from typing import Any
 from pydantic import SecretStr
 
 from gateway.accounts.model import Account
-from gateway.accounts.oauth import Fetch, Introspector, Keeper, Providers, SignIn, Watch
+from gateway.accounts.oauth.fetch import Fetch
+from gateway.accounts.oauth.introspection import Introspector
+from gateway.accounts.oauth.provider import Providers
+from gateway.accounts.oauth.service import SignIn
 from gateway.accounts.oauth.settings import OAuthSettings
+from gateway.accounts.oauth.tokens import Keeper
+from gateway.accounts.oauth.watch import Watch
 from gateway.accounts.secret_file import read_secret
 from gateway.accounts.settings import AccountsSettings
 from gateway.accounts.store import Store

@@ -7,7 +7,7 @@ import pytest_twisted
 from pydantic import SecretStr
 
 from gateway.accounts.model import Account, Provider
-from gateway.accounts.oauth import SignInRefused
+from gateway.accounts.oauth.causes import SignInRefused
 from gateway.accounts.oauth.settings import OAuthSettings
 from gateway.accounts.store import Store
 from gateway.accounts.store.database import Runner

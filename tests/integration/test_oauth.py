@@ -14,7 +14,8 @@ from pydantic import SecretBytes, SecretStr
 from twisted.internet.task import deferLater
 
 from gateway.accounts.model import Account, Provider
-from gateway.accounts.oauth import SignInRefused, Waiting
+from gateway.accounts.oauth.causes import SignInRefused
+from gateway.accounts.oauth.service import Waiting
 from gateway.accounts.oauth.settings import OAuthSettings
 from gateway.accounts.store import Store
 from gateway.accounts.store.database import Runner

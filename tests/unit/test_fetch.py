@@ -3,7 +3,7 @@
 import pytest
 import pytest_twisted
 
-from gateway.accounts.oauth import Request
+from gateway.accounts.oauth.fetch import Request
 from gateway.accounts.oauth.settings import OAuthSettings
 from gateway.app.fetch import Fetcher
 from gateway.errors import Misconfigured, Unavailable

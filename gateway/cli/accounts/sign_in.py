@@ -10,7 +10,8 @@ import click
 from twisted.internet.task import deferLater
 
 from gateway.accounts.model import Grant
-from gateway.accounts.oauth import SignIn, SignInRefused, Waiting
+from gateway.accounts.oauth.causes import SignInRefused
+from gateway.accounts.oauth.service import SignIn, Waiting
 from gateway.accounts.store.database import Runner
 from gateway.app.oauth import make_oauth
 from gateway.cli.accounts.account import account

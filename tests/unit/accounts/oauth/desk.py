@@ -11,8 +11,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from gateway.accounts.model import Account, Grant, Provider
-from gateway.accounts.oauth import Answer, Keeper, Providers, SignIn, Watch
+from gateway.accounts.oauth.fetch import Answer
+from gateway.accounts.oauth.provider import Providers
+from gateway.accounts.oauth.service import SignIn
 from gateway.accounts.oauth.settings import OAuthSettings
+from gateway.accounts.oauth.tokens import Keeper
+from gateway.accounts.oauth.watch import Watch
 from gateway.accounts.store import Store
 from gateway.accounts.vault import Vault, new_key
 from gateway.telemetry import Emitter

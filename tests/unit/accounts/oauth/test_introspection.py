@@ -6,7 +6,8 @@ from urllib.parse import parse_qs
 import pytest
 from pydantic import SecretStr
 
-from gateway.accounts.oauth import Answer, Introspector
+from gateway.accounts.oauth.fetch import Answer
+from gateway.accounts.oauth.introspection import Introspector
 from gateway.accounts.oauth.settings import IntrospectionSettings
 from gateway.errors import BadCredentials, Misconfigured, Unavailable
 from tests.unit.accounts.oauth.desk import run

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from gateway.accounts.oauth import Answer
+from gateway.accounts.oauth.fetch import Answer
 from gateway.errors import ConsentMissing, Unavailable
 from tests.unit.accounts.oauth.desk import begin, error, result, run
 

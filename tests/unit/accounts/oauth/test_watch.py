@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from gateway.accounts.model import Provider
-from gateway.accounts.oauth import Answer
+from gateway.accounts.oauth.fetch import Answer
 from gateway.errors import Unavailable
 from tests.unit.accounts.oauth.desk import DAY, begin, result, run
 
