@@ -72,13 +72,18 @@ def server_options(certificate_file: Path, key_file: Path) -> CertificateOptions
         raiseMinimumTo=TLSVersion.TLSv1_2,
     )
     try:
-        options.getContext()
+        # Twisted's own cuts off who offers a protocol (ALPN) that nobody asked him for.
+        options.getContext().set_alpn_select_callback(_any_protocol)
     except SSL.Error as error:
         raise Misconfigured(
             f"the key in {key_file} does not belong to the first certificate in "
             f"{certificate_file}: put the server's own certificate first, or name its key"
         ) from error
     return options
+
+
+def _any_protocol(_connection: SSL.Connection, _offered: list[bytes]) -> Any:
+    return SSL.NO_OVERLAPPING_PROTOCOLS  # which of them it is, is left open
 
 
 def server_factory(options: Any, factory: Any) -> TLSMemoryBIOFactory:

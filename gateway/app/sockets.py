@@ -43,11 +43,16 @@ def open_all(settings: ListenSettings) -> list[Socket]:
     Raises:
         Misconfigured: One cannot be had.
     """
-    plain = [Socket(name, _open(name), tls=False) for name in settings.plain]
-    return plain + [Socket(name, _open(name), tls=True) for name in settings.tls]
+    plain = [Socket(name, open_socket(name), tls=False) for name in settings.plain]
+    return plain + [Socket(name, open_socket(name), tls=True) for name in settings.tls]
 
 
-def _open(name: str) -> socket.socket:
+def open_socket(name: str) -> socket.socket:
+    """The socket of one address of the settings.
+
+    Raises:
+        Misconfigured: It cannot be had.
+    """
     address = parse_listen(name)
     if isinstance(address, SystemdSocket):
         return _inherited(address.name)

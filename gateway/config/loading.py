@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gateway.config.explain import explain, shown
+from gateway.config.office_rules import OFFICE_RULES
 from gateway.config.problems import ConfigError, Problem
 from gateway.config.rules import RULES
 from gateway.config.source import Source, Tree, put, take, without
@@ -61,7 +62,7 @@ def _broken_rules(settings: Settings, source: Source, bad: frozenset[str]) -> Se
     tree = source.tree()
     return [
         source.problem(breach.key, shown(breach.key, take(tree, breach.key)), *breach.text)
-        for rule in RULES
+        for rule in (*RULES, *OFFICE_RULES)
         if not bad.intersection(rule.reads)
         for breach in rule.check(settings)
     ]

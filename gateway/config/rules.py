@@ -92,14 +92,18 @@ def _certificate(settings: Settings) -> Iterator[Breach]:
 
 
 def _certificate_files(settings: Settings) -> Iterator[Breach]:
-    cert, key = settings.listen.cert, settings.listen.key
-    broken = [*_file("listen.cert", cert), *_file("listen.key", key)]
+    yield from broken_pair("listen", settings.listen.cert, settings.listen.key)
+
+
+def broken_pair(table: str, cert: Path | None, key: Path | None) -> Iterator[Breach]:
+    """What is wrong with the files `cert` and `key` of a table."""
+    broken = [*_file(f"{table}.cert", cert), *_file(f"{table}.key", key)]
     yield from broken
     if cert and key and not broken:
-        yield from _pair(cert, key)
+        yield from _pair(table, cert, key)
 
 
-def _pair(cert: Path, key: Path) -> Iterator[Breach]:
+def _pair(table: str, cert: Path, key: Path) -> Iterator[Breach]:
     def refuse() -> str:
         # Anything longer than OpenSSL's buffer; without this it asks on the terminal.
         raise BadValue("the key is encrypted", "take its passphrase off with openssl pkey")
@@ -107,12 +111,12 @@ def _pair(cert: Path, key: Path) -> Iterator[Breach]:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, refuse)
     except BadValue as error:
-        yield Breach("listen.key", error.wrong, error.right)
+        yield Breach(f"{table}.key", error.wrong, error.right)
     except ssl.SSLError as error:
         mismatch = error.reason == "KEY_VALUES_MISMATCH"
         wrong = "the key is not that of the certificate" if mismatch else "one is not PEM"
         yield Breach(
-            "listen.cert",
+            f"{table}.cert",
             f"cert and key do not work together: {wrong}",
             "give a PEM certificate (then its chain) and its own PEM key",
         )

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import platformdirs
 from pydantic import Field, PlainSerializer, PlainValidator
 
+from gateway.admin.settings import ConsoleSettings, MetricsSettings
 from gateway.backend.embedded.settings import MaildirSettings
 from gateway.backend.gmail.settings import GmailSettings
 from gateway.backend.graph.settings import GraphSettings
@@ -35,6 +36,8 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "listen.tls": "--listen-tls",
         "listen.cert": "--cert",
         "listen.key": "--key",
+        "console.listen": "--console",
+        "metrics.listen": "--metrics",
         "state.dir": "--state-dir",
         "log.level": "--log-level",
         "log.format": "--log-format",
@@ -154,6 +157,12 @@ class Settings(Section):
         default_factory=StateSettings, description="What the gateway keeps."
     )
     log: LogSettings = Field(default_factory=LogSettings, description="The log.")
+    console: ConsoleSettings = Field(
+        default_factory=ConsoleSettings, description="The console, and sign-in pages."
+    )
+    metrics: MetricsSettings = Field(
+        default_factory=MetricsSettings, description="Counters and health checks."
+    )
 
 
 def sections(model: type[Section] = Settings, prefix: str = "") -> Mapping[str, type[Section]]:

@@ -20,7 +20,6 @@ from gateway.pop3.settings import Pop3Settings
 from gateway.server.body import BodyPipe
 from gateway.server.deeds import Deeds
 from gateway.server.events import (
-    Closed,
     Connected,
     LoggedIn,
     LoginFailed,
@@ -29,6 +28,7 @@ from gateway.server.events import (
     UpdateFailed,
 )
 from gateway.server.output import OutputGate
+from gateway.server.record import Record, tls_of
 from gateway.server.settings import LimitSettings
 from gateway.server.timers import Clock, Timer
 from gateway.server.transport import ContextFactory, Transport
@@ -57,7 +57,7 @@ class Pop3Connection(Protocol):
     Args:
         shared: What all connections share.
         emit: Takes the events of this connection.
-        peer: The client's address.
+        record: What is noted of it.
         secure: Whether TLS is active from the start.
         on_lost: Called once, when the connection is gone.
     """
@@ -67,13 +67,13 @@ class Pop3Connection(Protocol):
         shared: Surroundings,
         emit: Emitter,
         *,
-        peer: str,
+        record: Record,
         secure: bool,
         on_lost: Callable[["Pop3Connection"], None],
     ) -> None:
         self._shared = shared
         self._emit = emit
-        self._peer = peer
+        self.record = record
         self._secure = secure
         self._on_lost = on_lost
         self._session = Session(
@@ -90,10 +90,6 @@ class Pop3Connection(Protocol):
         self._listing: Iterator[bytes] | None = None
         self._at_hand: Callable[[Ref], list[bytes] | None] | None = None
         self._working = self._reading_paused = self._no_more_input = False
-        self._user = ""
-        self._reason = "client"
-        self._retrieved = self._octets = self._removed = 0
-        self._since = clock.seconds()
 
     transport: Transport  # type: ignore[assignment]
     _writer: Writer
@@ -132,6 +128,11 @@ class Pop3Connection(Protocol):
         self._stalled_timer.stop()
         if self._wait_timer is not None:
             self._wait_timer.stop()
+        self._leave()
+        self._on_lost(self)
+        self._emit(self.record.closed(self._shared.clock.seconds()))
+
+    def _leave(self) -> None:
         # Before anything ends: a message cut short is not delivered, and what the client
         # sent behind RETR (DELE, QUIT) must not be carried out as if it were.
         effects = self._session.handle(events.Gone())
@@ -139,18 +140,27 @@ class Pop3Connection(Protocol):
             self._pipe.abandon()
         self._listing = None
         self._carry_out(effects)
-        self._on_lost(self)
-        self._report()
 
     def drain(self) -> None:
         """The server is stopping: finish what is under way, then close."""
-        self._reason = "shutdown"
+        self.record.reason = "shutdown"
         self._handle(events.Draining())
 
     @property
-    def updating(self) -> bool:
-        """Whether UPDATE is under way."""
-        return isinstance(self._session.pending, events.Commit)
+    def state(self) -> str:
+        """`authorization`, `transaction` or `update`."""
+        if isinstance(self._session.pending, events.Commit):
+            return "update"
+        return "transaction" if self._session.logged_in else "authorization"
+
+    def end(self) -> bool:
+        """End without UPDATE, even if QUIT waits; False if it is in UPDATE, or at its end."""
+        if self.state == "update" or self._session.closed:
+            return False
+        self.record.reason = "ended"
+        self._leave()
+        self.abort()
+        return True
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -227,20 +237,27 @@ class Pop3Connection(Protocol):
 
     def _open(self, effect: events.Open) -> None:
         self._writer.flush()
-        self._user = printable(effect.user)
-        self._emit = self._emit.bind(user=self._user)
-        login = Login(effect.user, effect.password, self._peer)
+        record = self.record
+        record.user, record.tried = printable(effect.user), self._shared.clock.seconds()
+        record.tls = tls_of(self.transport)[0]
+        self._emit = self._emit.bind(user=record.user)
+        login = Login(effect.user, effect.password, record.peer)
         self._shared.deeds.open(login, self._emit, self._open_done)
 
     def _open_done(self, result: OpenMaildrop | Failure) -> None:
+        record = self.record
         if isinstance(result, Failure):
-            self._emit(LoginFailed(self._user, type(result).__name__, result.detail))
+            record.login = type(result).__name__
+            self._emit(LoginFailed(record.user, record.login, result.detail))
             self._handle(events.OpenFailed(result))
             return
+        record.opened(result)
         self._opened = result
         # A driver that asks for messages ahead of the client has them at hand.
         self._at_hand = getattr(result.upstream, "at_hand", None)
-        self._emit(LoggedIn(len(result.maildrop), result.maildrop.total))
+        seconds = round(self._shared.clock.seconds() - record.tried, 6)
+        drop = result.maildrop
+        self._emit(LoggedIn(len(drop), drop.total, seconds, record.tls, record.upstream))
         if self._session.closed:
             self._silence_timer.stop()
         else:
@@ -268,8 +285,9 @@ class Pop3Connection(Protocol):
         """One write for a message that is all here: a pipe would cost more than the message."""
         octets, answer = multiline.whole(chunks)
         self._writer.write(answer)
-        self._retrieved += 1
-        self._octets += octets
+        record = self.record
+        record.retrieved += 1
+        record.octets += octets
         effects = self._session.handle(_BODY_DONE)
         if effects:
             self._carry_out(effects)
@@ -287,8 +305,8 @@ class Pop3Connection(Protocol):
         if result is None:
             if pipe is not None:
                 # A client that left in the middle has not got the message.
-                self._retrieved += effect.top is None and pipe.complete
-                self._octets += pipe.octets
+                self.record.retrieved += effect.top is None and pipe.complete
+                self.record.octets += pipe.octets
             self._handle(_BODY_DONE)
             return
         if not self._session.closed:
@@ -321,7 +339,7 @@ class Pop3Connection(Protocol):
             self._emit(UpdateFailed(type(result).__name__, result.detail))
             self._handle(events.CommitFailed(result))
             return
-        self._removed = len(result.removed)
+        self.record.updated(result)
         self._emit(Updated(len(result.removed), len(result.kept)))
         self._handle(events.CommitDone(result))
 
@@ -345,7 +363,7 @@ class Pop3Connection(Protocol):
 
     def _abort(self, _: events.Abort) -> None:
         self._writer.discard()
-        self._reason = "aborted"
+        self.record.reason = "aborted"
         self.abort()
 
     # ---- timers and the rest
@@ -359,30 +377,17 @@ class Pop3Connection(Protocol):
         if self._session.logged_in and (self._session.pending or self._gate.full):
             self._silence_timer.restart()
             return
-        self._reason = "timeout"
+        self.record.reason = "timeout"
         self._handle(events.TimedOut())
 
     def _abort_stalled(self) -> None:
-        self._reason = "stalled"
+        self.record.reason = "stalled"
         self.abort()
 
     def _maildrop(self) -> OpenMaildrop:
         if self._opened is None:
             raise AssertionError("no maildrop is open")
         return self._opened
-
-    def _report(self) -> None:
-        seconds = self._shared.clock.seconds() - self._since
-        self._emit(
-            Closed(
-                user=self._user,
-                retrieved=self._retrieved,
-                octets=self._octets,
-                removed=self._removed,
-                seconds=round(seconds, 3),
-                reason=self._reason,
-            )
-        )
 
     _EFFECTS: ClassVar[Mapping[type, Callable[["Pop3Connection", Any], None]]] = {
         events.Send: _send,

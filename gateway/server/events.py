@@ -29,6 +29,9 @@ class LoggedIn(Event):
     level: ClassVar[Level] = "debug"
     messages: int
     octets: int
+    seconds: float
+    tls: str
+    upstream: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class LoginFailed(Event):
     user: str
     failure: str
     detail: str
+    upstream: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +81,22 @@ class InternalError(Event):
 
 @dataclass(frozen=True, slots=True)
 class Closed(Event):
-    """A connection ended; the one summary line of a session."""
+    """A connection ended; the one summary line of a session.
+
+    `login` is empty if nobody tried, `ok`, or the failure of the last try; `upstream` is
+    empty for the one of the settings.
+    """
 
     user: str
+    account: str
+    device: str
+    listener: str
+    tls: str
+    upstream: str
+    login: str
     retrieved: int
     octets: int
     removed: int
+    kept: int
     seconds: float
     reason: str

@@ -17,6 +17,7 @@ from tests.support import launch
 from tests.support.pop3_client import Pop3Client
 
 PROGRAM = Path(sys.executable).with_name("pop3-gateway")
+_URL = re.compile(r"(console|metrics) (https?://[^\s,]+)")
 _PLACE = re.compile(r"(pop3s?) \S+?:(\d+)(?=,|$)", re.MULTILINE)
 
 
@@ -62,7 +63,7 @@ class RunningGateway:
         self._workers = workers
         self._process = None
         self.directory = None
-        self.port = self.tls_port = None
+        self.port = self.tls_port = self.console = self.metrics = None
 
     # Life and death.
 
@@ -96,6 +97,9 @@ class RunningGateway:
             time.sleep(0.005)
         ports = {kind: int(port) for kind, port in _PLACE.findall(self.ready_line)}
         self.port, self.tls_port = ports.get("pop3"), ports.get("pop3s")
+        urls = dict(_URL.findall(self.ready_line))
+        self.console = urls.get("console")
+        self.metrics = urls.get("metrics", f"{self.console}/metrics")
         return self
 
     def _tables(self):
@@ -177,8 +181,18 @@ class RunningGateway:
 
     @property
     def workers(self):
-        """The ids of the processes that serve."""
-        return self.processes[1:] or self.processes
+        """The ids of the processes that serve POP3."""
+        office = self.office
+        return [pid for pid in self.processes[1:] if pid != office] or self.processes
+
+    @property
+    def office(self):
+        """The id of the process beside the workers; None if there is none."""
+        for pid in self.processes[1:]:
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/comm").read_text() == "pop3-office\n":
+                    return pid
+        return None
 
     @property
     def running(self):
