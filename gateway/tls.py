@@ -52,12 +52,15 @@ def client_options(
     )
 
 
-def server_options(certificate_file: Path, key_file: Path) -> CertificateOptions:
+def server_options(
+    certificate_file: Path, key_file: Path, *, legacy: bool = False
+) -> CertificateOptions:
     """How to speak TLS 1.2 or later as the owner of a certificate.
 
     Args:
         certificate_file: PEM: our certificate first, then the chain above it.
         key_file: PEM: its private key, not encrypted. May be the same file.
+        legacy: Whether TLS 1.0 and 1.1 will do, too, and the ciphers of their time.
 
     Raises:
         Misconfigured: A file cannot be used, or the two do not belong together.
@@ -65,25 +68,36 @@ def server_options(certificate_file: Path, key_file: Path) -> CertificateOptions
     own, *chain = _certificates(certificate_file)
     # pyOpenSSL wants cryptography's objects, Twisted's annotations are older than that.
     made: Any = CertificateOptions
+    least = "insecurelyLowerMinimumTo" if legacy else "raiseMinimumTo"
     options: CertificateOptions = made(
         privateKey=_key(key_file),
         certificate=own,
         extraCertChain=chain,
-        raiseMinimumTo=TLSVersion.TLSv1_2,
+        **{least: TLSVersion.TLSv1_0 if legacy else TLSVersion.TLSv1_2},
     )
     try:
+        context = options.getContext()
         # Twisted's own cuts off who offers a protocol (ALPN) that nobody asked him for.
-        options.getContext().set_alpn_select_callback(_any_protocol)
+        context.set_alpn_select_callback(_any_protocol)
     except SSL.Error as error:
         raise Misconfigured(
             f"the key in {key_file} does not belong to the first certificate in "
             f"{certificate_file}: put the server's own certificate first, or name its key"
         ) from error
+    if legacy:
+        _lower(context)
     return options
 
 
 def _any_protocol(_connection: SSL.Connection, _offered: list[bytes]) -> Any:
     return SSL.NO_OVERLAPPING_PROTOCOLS  # which of them it is, is left open
+
+
+def _lower(context: SSL.Context) -> None:
+    """OpenSSL 3 signs with SHA-1, as TLS below 1.2 must, at its security level 0 alone."""
+    context.set_cipher_list(b"DEFAULT:!aNULL:!eNULL:@SECLEVEL=0")
+    # The system's openssl.cnf may have raised it.
+    context.set_min_proto_version(SSL.TLS1_VERSION)
 
 
 def server_factory(options: Any, factory: Any) -> TLSMemoryBIOFactory:

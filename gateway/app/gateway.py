@@ -1,54 +1,31 @@
 """One process' gateway: everything built and wired together."""
 
 import os
+import secrets
 import time
-from pathlib import Path
 from typing import Any
 
-from OpenSSL import SSL
-from twisted.internet.interfaces import IOpenSSLContextFactory
 from twisted.internet.task import LoopingCall
-from zope.interface import implementer
 
-from gateway import tls
 from gateway.access.delay import LoginDelays
 from gateway.access.journal import SqliteJournal
 from gateway.access.lease import FileLeases
 from gateway.access.open import Opener
+from gateway.accounts.passing import PassThrough
+from gateway.app.entrances import Entrances, offer
 from gateway.app.sockets import Socket
 from gateway.app.upstreams import backend, reusable_backend
 from gateway.backend.port import Backend
 from gateway.backend.warm import WarmConnections
 from gateway.config import Settings
 from gateway.index import NoIndex, SqliteIndex
-from gateway.server.connection import Surroundings
 from gateway.server.deeds import Deeds
+from gateway.server.entrance import Surroundings
 from gateway.server.limits import Places
-from gateway.server.listener import Listener, Server
+from gateway.server.listener import Server
 from gateway.telemetry import Emitter
 
 _SWEEP_SECONDS = 5.0
-
-
-@implementer(IOpenSSLContextFactory)
-class ServerCertificate:
-    """The certificate shown to clients, read again on request.
-
-    Raises:
-        Misconfigured: A file cannot be used.
-    """
-
-    def __init__(self, cert: Path, key: Path) -> None:
-        self._files = (cert, key)
-        self._options = tls.server_options(cert, key)
-
-    def getContext(self) -> SSL.Context:  # noqa: N802 - Twisted's name
-        """What the next handshake uses."""
-        return self._options.getContext()
-
-    def reload(self) -> None:
-        """Read the files again; if they cannot be used, the old certificate stays."""
-        self._options = tls.server_options(*self._files)
 
 
 class Gateway:
@@ -69,7 +46,7 @@ class Gateway:
     ) -> None:
         self._settings = settings
         self._reactor = reactor
-        self._certificate = _certificate(settings)
+        self._entrances = Entrances(settings.listen, offer(settings.accounts, directory=False))
         self._leases = FileLeases(settings.state.dir / "leases")
         self._journal = SqliteJournal(settings.state.dir / "journal.sqlite")
         self._delays = _delays(settings, reactor)
@@ -77,8 +54,10 @@ class Gateway:
         self._warm = _warm(settings, reactor, emit, self._index)
         self._sweep: Any = LoopingCall(self._sweep_warm)
         self._sweep.clock = reactor
+        own = self._backend(emit)
         opener = Opener(
-            self._backend(emit),
+            door=PassThrough(),
+            backends=lambda _: own,
             upstream=str(settings.upstream.url),
             leases=self._leases,
             journal=self._journal,
@@ -89,8 +68,8 @@ class Gateway:
             rules=settings.pop3,
             limits=settings.limits,
             deeds=Deeds(opener, self._journal),
-            stls=self._certificate,
             clock=reactor,
+            fresh=_fresh,
         )
         self._server = Server(shared, emit, places)
 
@@ -107,8 +86,7 @@ class Gateway:
         """
         places = []
         for opened in sockets:
-            certificate = self._certificate if opened.tls else None
-            listener = Listener(opened.name, opened.endpoint(self._reactor), certificate)
+            listener = self._entrances.listener(opened, self._reactor)
             protocol = "pop3s" if opened.tls else "pop3"
             places.append(f"{protocol} {await self._server.listen(listener)}")
         self._sweep.start(_SWEEP_SECONDS, now=False)
@@ -128,13 +106,12 @@ class Gateway:
             self._index.close()
 
     def reload(self) -> None:
-        """Read the certificate again.
+        """Read the certificates again.
 
         Raises:
-            Misconfigured: It cannot be used; the old one stays.
+            Misconfigured: One cannot be used; the old one stays.
         """
-        if self._certificate is not None:
-            self._certificate.reload()
+        self._entrances.reload()
 
     def _backend(self, emit: Emitter) -> Backend:
         if self._warm is not None:
@@ -146,9 +123,9 @@ class Gateway:
             await self._warm.sweep()
 
 
-def _certificate(settings: Settings) -> ServerCertificate | None:
-    cert, key = settings.listen.cert, settings.listen.key
-    return ServerCertificate(cert, key) if cert and key else None
+def _fresh() -> bytes:
+    """What nobody can foresee, for challenges: 144 bits."""
+    return secrets.token_urlsafe(18).encode()
 
 
 def _delays(settings: Settings, reactor: Any) -> LoginDelays:

@@ -14,7 +14,7 @@ from twisted.internet.task import LoopingCall
 from gateway.admin import console
 from gateway.admin.parts import OfficeParts
 from gateway.admin.site import bounded_site
-from gateway.app.gateway import ServerCertificate
+from gateway.app.entrances import ServerCertificate
 from gateway.app.live import WorkersLive
 from gateway.app.premises import Premises
 from gateway.app.reading import read, sampled

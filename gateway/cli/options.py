@@ -28,7 +28,7 @@ _METAVARS: Mapping[str, str] = MappingProxyType(
     }
 )
 _LISTS = frozenset({"listen.plain", "listen.tls"})
-_SWITCHES = frozenset({"upstream.allow_plaintext"})
+_SWITCHES = frozenset({"upstream.allow_plaintext", "listen.allow_plaintext_login"})
 UPSTREAM_FLAGS = (
     "upstream.ca",
     "upstream.allow_plaintext",

@@ -60,9 +60,11 @@ def _further(tree: Tree, mistakes: Sequence[Problem], source: Source) -> Sequenc
 
 def _broken_rules(settings: Settings, source: Source, bad: frozenset[str]) -> Sequence[Problem]:
     tree = source.tree()
+    # Without an entry that is wrong, rules about all entries cannot be judged.
+    unknown = bad | {key.partition("[")[0] for key in bad}
     return [
         source.problem(breach.key, shown(breach.key, take(tree, breach.key)), *breach.text)
         for rule in (*RULES, *OFFICE_RULES)
-        if not bad.intersection(rule.reads)
+        if not unknown.intersection(rule.reads)
         for breach in rule.check(settings)
     ]

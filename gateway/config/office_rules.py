@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from gateway.config.addresses import ListenAddress, SystemdSocket, parse_listen
+from gateway.config.listen_rules import both, pair_files
 from gateway.config.problems import BadValue
-from gateway.config.rules import Breach, Rule, broken_pair
+from gateway.config.rule import Breach, Rule
 from gateway.config.tree import Settings
 
 _KEYS = ("console.listen", "metrics.listen")
@@ -36,7 +37,9 @@ def _readable(settings: Settings) -> Iterator[Breach]:
 
 
 def _not_where_clients_connect(settings: Settings) -> Iterator[Breach]:
-    taken = {_address(text) for text in (*settings.listen.plain, *settings.listen.tls)}
+    listen = settings.listen
+    fenced = [each.address for each in listen.fenced]
+    taken = {_address(text) for text in (*listen.plain, *listen.tls, *fenced)}
     for key, text in _texts(settings):
         address = _address(text)
         if address in taken and getattr(address, "port", 1) != 0:
@@ -45,10 +48,7 @@ def _not_where_clients_connect(settings: Settings) -> Iterator[Breach]:
 
 def _console_tls(settings: Settings) -> Iterator[Breach]:
     console = settings.console
-    if console.cert and not console.key:
-        yield Breach("console.key", "is missing", "a certificate needs its private key")
-    if console.key and not console.cert:
-        yield Breach("console.cert", "is missing", "a private key needs its certificate")
+    yield from both("console", console.cert, console.key)
     address = _address(console.listen)
     if address is None or address.is_loopback or console.cert or console.behind_proxy:
         return
@@ -61,7 +61,7 @@ def _console_tls(settings: Settings) -> Iterator[Breach]:
 
 
 def _console_files(settings: Settings) -> Iterator[Breach]:
-    yield from broken_pair("console", settings.console.cert, settings.console.key)
+    yield from pair_files("console", settings.console.cert, settings.console.key)
 
 
 def _console_url(settings: Settings) -> Iterator[Breach]:
@@ -88,7 +88,7 @@ def _is_origin(url: str) -> bool:
 _PAIR = ("console.cert", "console.key")
 OFFICE_RULES = (
     Rule(_KEYS, _readable),
-    Rule((*_KEYS, "listen.plain", "listen.tls"), _not_where_clients_connect),
+    Rule((*_KEYS, "listen.plain", "listen.tls", "listen.fenced"), _not_where_clients_connect),
     Rule(("console.listen", "console.behind_proxy", *_PAIR), _console_tls),
     Rule(_PAIR, _console_files),
     Rule(("console.url",), _console_url),

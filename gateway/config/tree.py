@@ -4,11 +4,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import platformdirs
 from pydantic import Field, PlainSerializer, PlainValidator
+from pydantic.fields import FieldInfo
 
+from gateway.accounts.settings import AccountsSettings
 from gateway.admin.settings import ConsoleSettings, MetricsSettings
 from gateway.backend.embedded.settings import MaildirSettings
 from gateway.backend.gmail.settings import GmailSettings
@@ -38,6 +40,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "listen.key": "--key",
         "console.listen": "--console",
         "metrics.listen": "--metrics",
+        "listen.allow_plaintext_login": "--allow-plaintext-login",
         "state.dir": "--state-dir",
         "log.level": "--log-level",
         "log.format": "--log-format",
@@ -152,6 +155,9 @@ class Settings(Section):
         default_factory=LimitSettings, description="What clients may take."
     )
     pop3: Pop3Settings = Field(default_factory=Pop3Settings, description="Protocol rules.")
+    accounts: AccountsSettings = Field(
+        default_factory=AccountsSettings, description="Who is let in, and how."
+    )
     upstream: UpstreamSettings = Field(description="Where the mail is.")
     state: StateSettings = Field(
         default_factory=StateSettings, description="What the gateway keeps."
@@ -166,10 +172,30 @@ class Settings(Section):
 
 
 def sections(model: type[Section] = Settings, prefix: str = "") -> Mapping[str, type[Section]]:
-    """Every table of the tree by its dotted name, in order, the root ("") first."""
+    """Every table of the tree by its dotted name, in order, the root ("") first.
+
+    What there may be several of, as a list of tables, is in it like the others.
+    """
     found: dict[str, type[Section]] = {prefix: model}
     for name, field in model.model_fields.items():
-        kind: Any = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
+        kind = section_of(field)
+        if kind is not None:
             found |= sections(kind, f"{prefix}.{name}" if prefix else name)
     return found
+
+
+def section_of(field: FieldInfo) -> type[Section] | None:
+    """What tables a field is made of, one or a list; None if it is a plain value."""
+    kind: Any = field.annotation
+    if get_origin(kind) is tuple:
+        kind = get_args(kind)[0]
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def header(table: str) -> str:
+    """How a table of this name begins in TOML: `[listen]`, `[[listen.fenced]]`."""
+    above, _, name = table.rpartition(".")
+    owner = sections().get(above)
+    field = owner.model_fields.get(name) if owner is not None else None
+    many = field is not None and get_origin(field.annotation) is tuple
+    return f"[[{table}]]" if many else f"[{table}]"

@@ -5,6 +5,9 @@ from typing import ClassVar
 
 from gateway.telemetry import Event, Level
 
+NOWHERE = "none"
+"""In place of an upstream's URL: a login that was refused before it came to one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connected(Event):
@@ -23,6 +26,25 @@ class ConnectionRefused(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideFence(Event):
+    """Somebody connected from outside the networks of a fenced listener, and was cut off."""
+
+    level: ClassVar[Level] = "warning"
+    peer: str
+    listener: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyTls(Event):
+    """A client logged in by a version of TLS that is not safe any more."""
+
+    level: ClassVar[Level] = "warning"
+    peer: str
+    version: str
+    cipher: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedIn(Event):
     """A maildrop was opened; at the end of the session `Closed` tells the same and more."""
 
@@ -36,13 +58,17 @@ class LoggedIn(Event):
 
 @dataclass(frozen=True, slots=True)
 class LoginFailed(Event):
-    """A login was refused, or could not be decided."""
+    """A login was refused, or could not be decided.
+
+    `upstream` is the one that it had come to: empty for that of the settings, `none` if it
+    was refused before.
+    """
 
     level: ClassVar[Level] = "warning"
     user: str
     failure: str
     detail: str
-    upstream: str = ""
+    upstream: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
 """What a connection notes of itself: read while it lasts, and told by `Closed` at its end."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from gateway.accounts.door import Admission
 from gateway.maildrop import Outcome
+from gateway.server.entrance import TlsState
 from gateway.server.events import Closed
-
-_LEGACY = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,6 @@ class Record:
         since: When, by the connection's clock.
         number: Its number in this process.
         login: How the last login went: empty, `ok`, or the failure's name.
-        tried: When it was tried, by the same clock.
         reason: Why the connection ends.
     """
 
@@ -70,34 +68,31 @@ class Record:
     upstream: str = ""
     tls: str = ""
     login: str = ""
-    tried: float = 0
     retrieved: int = 0
     octets: int = 0
     removed: int = 0
     kept: int = 0
     reason: str = "client"
 
-    def opened(self, maildrop: object) -> None:
-        """The maildrop is open; it tells whose it is, where there is a directory."""
+    def opened(self, admission: Admission) -> None:
+        """The maildrop is open."""
         self.login = "ok"
-        admission = getattr(maildrop, "admission", None)
-        for name in ("account", "device", "upstream"):
-            setattr(self, name, getattr(admission, name, ""))
+        self.account, self.device = admission.account, admission.device
+        self.upstream = admission.upstream
 
     def updated(self, outcome: Outcome) -> None:
         """UPDATE is done."""
         self.removed, self.kept = len(outcome.removed), len(outcome.kept)
 
-    def facts(self, now: float, state: str, transport: object) -> Facts:
+    def facts(self, now: float, state: str, tls: TlsState) -> Facts:
         """The connection at this moment."""
-        tls, cipher = tls_of(transport)
         return Facts(
             number=self.number,
             peer=self.peer,
             listener=self.listener,
-            tls=tls,
-            cipher=cipher,
-            legacy=tls in _LEGACY,
+            tls=tls.version,
+            cipher=tls.cipher,
+            legacy=tls.legacy,
             user=self.user,
             account=self.account,
             device=self.device,
@@ -125,12 +120,3 @@ class Record:
             seconds=round(now - self.since, 3),
             reason=self.reason,
         )
-
-
-def tls_of(transport: Any) -> tuple[str, str]:
-    """The version of TLS and the cipher of a transport; both empty without or before it."""
-    try:
-        handle = transport.getHandle()
-        return handle.get_protocol_version_name(), handle.get_cipher_name() or ""
-    except AttributeError:  # a plain socket has none of them
-        return "", ""

@@ -7,7 +7,7 @@ from twisted.internet.error import CannotListenError
 
 from gateway.errors import Misconfigured
 from gateway.pop3 import replies
-from gateway.server.listener import Listener
+from gateway.server.entrance import Listener
 from tests.unit.access.deeds import Running, run
 from tests.unit.server.doubles import ONE
 
@@ -67,7 +67,7 @@ def test_what_it_accepts_is_a_session(world):
 
 @pytest.mark.parametrize("address", [None, UNIXAddress(b"/run/x")])
 def test_a_client_without_an_address_is_served(world, address):
-    assert world.server.accept(address, secure=False).record.peer == ""
+    assert world.server.accept(address, Listener("x", None)).record.peer == ""
 
 
 # ---- limits
