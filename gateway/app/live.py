@@ -6,7 +6,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import UNIXClientEndpoint
-from twisted.web.client import Agent, readBody
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure as TwistedFailure
+from twisted.web.client import Agent, ResponseDone
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
@@ -98,8 +100,33 @@ class WorkersLive:
 
     async def _request(self, worker: int, path: str, method: bytes) -> Any:
         response = await self._agent.request(method, f"http://worker-{worker}/{path}".encode())
-        body = await readBody(response)
-        return json.loads(body) if response.code == 200 else None
+        body = _Body()
+        response.deliverBody(body)
+        octets = await body.whole
+        return json.loads(octets) if response.code == 200 else None
+
+
+class _Body(Protocol):
+    """Gathers an answer; given up, it closes the connection, which `readBody` does not."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self.whole: Deferred[bytes] = Deferred(lambda _: self._give_up())
+
+    def dataReceived(self, data: bytes) -> None:
+        self._pieces.append(data)
+
+    def connectionLost(self, reason: TwistedFailure = connectionDone) -> None:
+        if self.whole.called:
+            return
+        if isinstance(reason.value, ResponseDone):
+            self.whole.callback(b"".join(self._pieces))
+        else:
+            self.whole.errback(reason)
+
+    def _give_up(self) -> None:
+        transport: Any = self.transport
+        transport.stopProducing()
 
 
 @implementer(IAgentEndpointFactory)

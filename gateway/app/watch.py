@@ -2,11 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from typing import TypeVar
 
 from gateway.admin.live import Trouble, UpstreamHealth
+from gateway.server.events import NOWHERE, LoggedIn
 from gateway.telemetry import Event
 
+_Noted = TypeVar("_Noted")
 _TROUBLES = 200
 _UPSTREAMS = 50
 _BAD = frozenset({"Unavailable", "Misconfigured", "ConsentMissing", "EpochChanged"})
@@ -25,16 +27,15 @@ class Watch:
         self._upstream = upstream
         self._now = now
         self._troubles: deque[Trouble] = deque(maxlen=_TROUBLES)
-        self._health: dict[str, UpstreamHealth] = {}
+        self._good: dict[str, float] = {}
+        self._bad: dict[str, Trouble] = {}
 
     def __call__(self, event: Event, context: Mapping[str, object]) -> None:
         """Look at one event."""
-        if event.level in {"warning", "error"}:
+        if isinstance(event, LoggedIn):
+            self._note(self._good, event.upstream or self._upstream, self._now())
+        elif event.level in {"warning", "error"}:
             self._trouble(event, context)
-        elif event.name() == "logged_in":
-            health = self._health_of(event, context)
-            if health is not None:
-                self._note(replace(health, last_good=self._now()))
 
     @property
     def troubles(self) -> list[Trouble]:
@@ -43,42 +44,42 @@ class Watch:
 
     @property
     def upstreams(self) -> list[UpstreamHealth]:
-        """Every upstream that was used; the first 50."""
-        return list(self._health.values())
+        """Every upstream that was used; the first 50 that did well, and that did not."""
+        return [self._health(name) for name in {**self._good, **self._bad}]
 
     def _trouble(self, event: Event, context: Mapping[str, object]) -> None:
-        failure = _text("failure", event, context)
-        detail = _text("detail", event, context) or _defect(event)
-        self._troubles.append(
-            Trouble(
-                at=self._now(),
-                event=event.name(),
-                failure=failure,
-                user=_text("user", event, context),
-                peer=_text("peer", event, context),
-                upstream=_text("upstream", event, context) or self._upstream,
-                detail=detail,
-            )
+        upstream = _text("upstream", event, context) or self._upstream
+        trouble = Trouble(
+            at=self._now(),
+            event=event.name(),
+            failure=_text("failure", event, {}),
+            user=_text("user", event, context) or _text("account", event, context),
+            peer=_text("peer", event, context),
+            upstream="" if upstream == NOWHERE else upstream,
+            detail=_detail(event),
         )
-        health = self._health_of(event, context) if failure in _BAD else None
-        if health is not None:
-            self._note(replace(health, last_bad=self._now(), failure=failure, detail=detail))
+        self._troubles.append(trouble)
+        if trouble.failure in _BAD and trouble.upstream:
+            self._note(self._bad, trouble.upstream, trouble)
 
-    def _health_of(self, event: Event, context: Mapping[str, object]) -> UpstreamHealth | None:
-        name = _text("upstream", event, context) or self._upstream
-        if name not in self._health and len(self._health) >= _UPSTREAMS:
-            return None
-        return self._health.get(name) or UpstreamHealth(name, None, None, "", "")
+    def _health(self, name: str) -> UpstreamHealth:
+        good, bad = self._good.get(name), self._bad.get(name)
+        if bad is None:
+            return UpstreamHealth(name, good, None, "", "")
+        return UpstreamHealth(name, good, bad.at, bad.failure, bad.detail)
 
-    def _note(self, health: UpstreamHealth) -> None:
-        self._health[health.name] = health
+    @staticmethod
+    def _note(known: dict[str, _Noted], upstream: str, what: _Noted) -> None:
+        if upstream in known or len(known) < _UPSTREAMS:
+            known[upstream] = what
+
+
+def _detail(event: Event) -> str:
+    """Why: in words, or the last line of a traceback, which is the kind of the error."""
+    given = _text("detail", event, {}) or _text("cause", event, {})
+    lines = str(getattr(event, "traceback", "")).splitlines()
+    return given or (lines[-1] if lines else "")
 
 
 def _text(name: str, event: Event, context: Mapping[str, object]) -> str:
     return str(getattr(event, name, "") or context.get(name) or "")
-
-
-def _defect(event: Event) -> str:
-    """The last line of a traceback: the kind of the error, without values."""
-    lines = str(getattr(event, "traceback", "")).splitlines()
-    return lines[-1] if lines else ""

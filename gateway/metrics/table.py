@@ -21,6 +21,7 @@ FAILURES = frozenset(
 )
 TLS = frozenset({"none", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"})
 REASONS = frozenset({"client", "timeout", "stalled", "shutdown", "aborted", "ended"})
+KINDS = frozenset({"account", "address"})
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _LONG = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 600.0, 1800.0, 3600.0)
@@ -36,7 +37,6 @@ class Metric:
         help: For people.
         labels: Their names.
         buckets: Upper ends of a histogram's buckets.
-        values: What each label can be, for the document.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Label:
     """Where the value of a label comes from.
 
     Attributes:
-        field: Of the event, or of its context.
+        field: Of the event.
         allowed: The values there can be; None for the first fifty.
         empty: Stands for no value.
     """
@@ -113,6 +113,8 @@ COUNTED = (
     Metric("interrupted_updates", "counter", "UPDATEs of a crash, ended at the next login."),
     Metric("upstream_lost", "counter", "Upstreams that hung up in a session."),
     Metric("internal_errors", "counter", "Defects of the gateway."),
+    Metric("outside_fence", "counter", "Connections from outside a listener's fence."),
+    Metric("lockouts", "counter", "Locks that began, of accounts and of addresses.", ("kind",)),
     Metric("token_refreshes", "counter", "OAuth2 tokens refreshed, by result.", ("result",)),
 )
 
@@ -149,11 +151,13 @@ ROWS = (
     Row("InterruptedUpdateSettled", "messages_removed", "removed"),
     Row("UpstreamLost", "upstream_lost"),
     Row("InternalError", "internal_errors"),
+    Row("OutsideFence", "outside_fence"),
+    Row("LockedOut", "lockouts", labels={"kind": Label("kind", KINDS)}),
     Row("Closed", "sessions", labels={"reason": Label("reason", REASONS)}),
     Row("Closed", "session_seconds", "seconds"),
     Row("Closed", "messages_retrieved", "retrieved"),
     Row("Closed", "octets_retrieved", "octets"),
     Row("TokenRefreshed", "token_refreshes", fixed={"result": "ok"}),
-    Row("TokenRefreshFailed", "token_refreshes", fixed={"result": "failed"}),
+    Row("RefreshFailed", "token_refreshes", fixed={"result": "failed"}),
     Row("ConsentLost", "token_refreshes", fixed={"result": "consent_lost"}),
 )

@@ -182,17 +182,21 @@ class RunningGateway:
     @property
     def workers(self):
         """The ids of the processes that serve POP3."""
-        office = self.office
-        return [pid for pid in self.processes[1:] if pid != office] or self.processes
+        return self._named("pop3-worker") or self.processes
 
     @property
     def office(self):
         """The id of the process beside the workers; None if there is none."""
+        return next(iter(self._named("pop3-office")), None)
+
+    def _named(self, name):
+        """The ids of the supervisor's children of a name."""
+        found = []
         for pid in self.processes[1:]:
             with contextlib.suppress(OSError):
-                if Path(f"/proc/{pid}/comm").read_text() == "pop3-office\n":
-                    return pid
-        return None
+                if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                    found.append(pid)
+        return found
 
     @property
     def running(self):
