@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +58,10 @@ def health(gateway, name="healthz"):
     return f"{gateway.metrics.removesuffix('/metrics')}/{name}"
 
 
+def is_held(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 def on_every_worker(scene):
     """A logged-in client on each worker: the others are held while it answers."""
     found = []
@@ -63,6 +69,8 @@ def on_every_worker(scene):
     for number, pid in enumerate(workers):
         for other in workers:
             os.kill(other, signal.SIGCONT if other == pid else signal.SIGSTOP)
+        # Or one of them might be woken for the connection, and be stopped before it takes it.
+        wait_until(lambda: all(is_held(other) for other in workers if other != pid))
         found.append((scene.login(f"{scene.user}-{number}"), f"{scene.user}-{number}"))
     for pid in workers:
         os.kill(pid, signal.SIGCONT)
@@ -280,6 +288,62 @@ class TestHealth:
         finally:
             for pid in scene.gateway.workers:
                 os.kill(pid, signal.SIGCONT)
+
+
+class TestMetrics:
+    def test_those_of_all_workers_add_up(self, start):
+        scene = start()
+        clients = on_every_worker(scene)
+        for number, (client, _) in enumerate(clients):
+            assert retrieve(client, 1) == ("whole", CORPUS[0])
+            if number == 0:
+                client.ok("DELE 1")
+        found = office.metrics(scene.gateway)
+        assert found['pop3_gateway_sessions_now{worker="0"}'] == 1
+        assert found['pop3_gateway_sessions_now{worker="1"}'] == 1
+        for client, _ in clients:
+            assert client.quit().startswith(b"+OK")
+        wait_until(lambda: scene.gateway.log_text().count('"closed"') == WORKERS, what="ends")
+        found = office.metrics(scene.gateway)
+        upstream = f"imap://127.0.0.1:{scene.imap.port}"
+        expected = {
+            "pop3_gateway_connections_total": WORKERS,
+            f'pop3_gateway_logins_total{{result="ok",upstream="{upstream}"}}': WORKERS,
+            "pop3_gateway_messages_retrieved_total": WORKERS,
+            "pop3_gateway_octets_retrieved_total": WORKERS * len(CORPUS[0]),
+            "pop3_gateway_messages_removed_total": 1,
+            'pop3_gateway_sessions_total{reason="client"}': WORKERS,
+            "pop3_gateway_session_seconds_count": WORKERS,
+            'pop3_gateway_sessions_now{worker="0"}': 0,
+            'pop3_gateway_logins_by_tls_total{tls="none"}': WORKERS,
+        }
+        assert {name: found.get(name) for name in expected} == expected
+
+    def test_a_killed_worker_takes_no_count_with_it(self, start):
+        scene = start()
+        for client, _ in on_every_worker(scene):
+            assert client.quit().startswith(b"+OK")
+        name = "pop3_gateway_connections_total"
+        wait_until(lambda: office.metrics(scene.gateway)[name] == WORKERS, what="counts")
+        for pid in scene.gateway.workers:
+            os.kill(pid, signal.SIGKILL)
+        url = health(scene.gateway, "readyz")
+        wait_until(lambda: office.get(url)[0] == 200, what="new workers")
+        assert scene.login().quit().startswith(b"+OK")
+        assert office.metrics(scene.gateway)[name] == WORKERS + 1
+
+    def test_prometheus_finds_nothing_wrong_with_the_page(self, start):
+        scene = start()
+        assert scene.login().quit().startswith(b"+OK")
+        _, text = office.get(scene.gateway.metrics)
+        shown = subprocess.run(
+            ["promtool", "check", "metrics"],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
 
 
 class TestAddresses:
