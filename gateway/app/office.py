@@ -4,8 +4,6 @@ It holds no mail and no client's connection. Whatever becomes of it, the workers
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from klein import Klein
@@ -18,8 +16,10 @@ from gateway.app.entrances import ServerCertificate
 from gateway.app.live import WorkersLive
 from gateway.app.premises import Premises
 from gateway.app.reading import read, sampled
+from gateway.app.records import Check, Records
 from gateway.app.samples import Samples
 from gateway.app.sockets import Socket
+from gateway.app.upstreams import own_upstream
 from gateway.app.watch import Watch
 from gateway.config import Settings
 from gateway.logs import sink
@@ -30,8 +30,6 @@ from gateway.telemetry import Emitter, fan_out
 from gateway.tls import server_factory
 
 _SAMPLE_SECONDS = 60.0
-Check = Callable[[], Awaitable[None]]
-"""Raises if something that logins need cannot be had."""
 
 
 class Office:
@@ -43,7 +41,9 @@ class Office:
         sockets: Where POP3 clients connect: nothing for the office, which closes them.
         places: Has the connections of all workers.
         premises: Shared with the workers.
-        checks: What must work for `/readyz`, by name.
+
+    Raises:
+        Misconfigured: What the settings name cannot be used.
     """
 
     def __init__(
@@ -53,8 +53,6 @@ class Office:
         sockets: list[Socket],
         places: Places,
         premises: Premises,
-        *,
-        checks: Mapping[str, Check] = MappingProxyType({}),
     ) -> None:
         for each in sockets:  # or clients would queue up there while the workers drain
             each.opened.close()
@@ -62,12 +60,12 @@ class Office:
         self._reactor = reactor
         self._places = places
         self._premises = premises
-        self._checks = checks
-        upstream = str(settings.upstream.url)
+        upstream = own_upstream(settings)
         watch = Watch(upstream, time.time)
         shared.count_into(premises.run.metrics, "office")
         log = sink(settings.log.level, settings.log.format)
         self._emit = Emitter(fan_out(log, counts.Counts(upstream), watch), {"worker": "office"})
+        self._records = Records(settings, reactor, self._emit)
         self._samples = Samples(
             premises.run.samples,
             lambda: sampled(premises),
@@ -93,6 +91,7 @@ class Office:
                 factory = server_factory(self._certificate, factory)
             self._ports.append(await opened.endpoint(self._reactor).listen(factory))
         self._sampling.start(_SAMPLE_SECONDS, now=False)
+        self._records.start()
         return ""
 
     async def stop(self) -> None:
@@ -101,15 +100,17 @@ class Office:
             self._sampling.stop()
         for port in self._ports:
             await port.stopListening()
+        await self._records.stop()
 
-    def reload(self) -> None:
-        """Read the console's certificate again.
+    def reload(self, settings: Settings | None) -> None:  # noqa: ARG002
+        """Read the console's certificate and the directory's keys again.
 
         Raises:
             Misconfigured: It cannot be used; the old one stays.
         """
         if self._certificate is not None:
             self._certificate.reload()
+        self._records.reload()
 
     async def healthz(self, request: Any) -> bytes:
         """Whether the gateway lives: at least half of the workers answer."""
@@ -121,7 +122,8 @@ class Office:
         """Whether every worker lets clients in, and logins find what they need."""
         accepting = await self._live.accepting()
         expected = self._premises.workers
-        broken = [name for name, check in self._checks.items() if not await _passes(check)]
+        checks = self._records.checks.items()
+        broken = [name for name, check in checks if not await _passes(check)]
         text = f"{accepting} of {expected} workers let clients in"
         text += "".join(f", {name} cannot be reached" for name in broken)
         return _told(request, accepting == expected and not broken, text)
@@ -130,7 +132,8 @@ class Office:
         """The page for Prometheus."""
         answering, _ = await self._live.workers()
         request.setHeader(b"content-type", CONTENT_TYPE)
-        reading = read(self._premises, self._places, answering, {})
+        consents = await self._records.consents()
+        reading = read(self._premises, self._places, answering, consents)
         return page(self._premises.run.metrics, reading)
 
     def _resource(self, parts: tuple[str, ...]) -> Any:
@@ -148,9 +151,9 @@ class Office:
         return OfficeParts(
             settings=self._settings.model_dump(mode="json"),
             live=self._live,
-            store=None,
-            throttle=None,
-            oauth=None,
+            store=self._records.store,
+            throttle=self._records.throttle,
+            oauth=None if self._records.oauth is None else self._records.oauth.sign_in,
             url=self._premises.url,
             clock=self._reactor,
             now=time.time,

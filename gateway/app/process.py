@@ -12,8 +12,11 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.python.failure import Failure as TwistedFailure
 
 from gateway.app import reactor
+from gateway.config import ConfigError, Settings
 from gateway.errors import Failure
 from gateway.logs import take_over_twisted
+
+Again = Callable[[], Settings]
 
 
 class Service(Protocol):
@@ -25,8 +28,8 @@ class Service(Protocol):
     async def stop(self) -> None:
         """Finish what is under way, and end."""
 
-    def reload(self) -> None:
-        """Read again what can change.
+    def reload(self, settings: Settings | None) -> None:
+        """Read again what can change, and of new settings what can change in them.
 
         Raises:
             Misconfigured: It cannot be used; the old stays.
@@ -40,6 +43,7 @@ class Process:
         build: Makes the service, given the reactor.
         ready: Takes the line that tells where it serves.
         life: Readable, at its end, when the supervisor is gone; None without one.
+        again: Reads the settings anew after SIGHUP (raises ConfigError); None if nobody can.
         heeds_interrupt: Whether SIGINT (Ctrl-C, which goes to every process of a terminal)
             ends it.
     """
@@ -50,6 +54,7 @@ class Process:
         ready: Callable[[str], None],
         life: int | None,
         *,
+        again: Again | None = None,
         heeds_interrupt: bool = True,
     ) -> None:
         reactor.install()
@@ -59,6 +64,7 @@ class Process:
         take_over_twisted()
         self._tell_ready = ready
         self._life = life
+        self._again = again
         self._heeds_interrupt = heeds_interrupt
         self._status = 0
         self._service = build(self._reactor)
@@ -95,9 +101,9 @@ class Process:
 
     def _reload(self) -> None:
         try:
-            self._service.reload()
-        except Failure as failure:
-            complain(failure)
+            self._service.reload(self._again() if self._again is not None else None)
+        except (Failure, ConfigError) as error:
+            complain(error)
 
 
 class _Parent:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.app.premises import Premises
-from gateway.app.process import Process, Service, complain, print_ready, report_ready
+from gateway.app.process import Again, Process, Service, complain, print_ready, report_ready
 from gateway.app.sockets import Socket, open_all
 from gateway.app.worker import Worker
 from gateway.config import Settings
@@ -26,10 +26,14 @@ def share_of(settings: Settings, workers: int) -> Settings:
     return settings.model_copy(update={"upstream": upstream})
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, again: Again | None = None) -> int:
     """Serve until SIGTERM or SIGINT.
 
     Prints one line on standard output when every listener accepts in every worker.
+
+    Args:
+        settings: All of them.
+        again: Reads them anew after SIGHUP (raises ConfigError); None if they cannot be.
 
     Returns:
         The exit status.
@@ -43,7 +47,10 @@ def run(settings: Settings) -> int:
     premises = Premises.of(settings, workers)
     if workers == 1 and premises is None:
         return Process(
-            lambda reactor: Worker(settings, reactor, sockets, places), print_ready, None
+            lambda reactor: Worker(settings, reactor, sockets, places),
+            print_ready,
+            None,
+            again=again,
         ).run()
 
     def lost(number: int) -> None:
@@ -64,7 +71,7 @@ def run(settings: Settings) -> int:
             seat = places.seat(post.number)
             return Worker(share, reactor, sockets, seat, number=post.number, premises=premises)
 
-        return _run(lambda: Process(build, report_ready(post.ready), post.life))
+        return _run(lambda: Process(build, report_ready(post.ready), post.life, again=again))
 
     office = None if premises is None else _office(settings, sockets, places, premises)
     return Supervisor(workers, work, lost, close, office).run()

@@ -4,22 +4,21 @@ from collections.abc import Mapping
 
 from gateway import __version__
 from gateway.app.premises import Premises
+from gateway.app.records import Consents
 from gateway.metrics.page import Reading
 from gateway.metrics.shared import totals
 from gateway.metrics.table import PREFIX
 from gateway.server.limits import Places
 
 
-def read(
-    premises: Premises, places: Places, answering: int, consents: Mapping[str, float]
-) -> Reading:
+def read(premises: Premises, places: Places, answering: int, consents: Consents) -> Reading:
     """The gauges.
 
     Args:
         premises: Shared with the workers.
         places: Has the connections of each worker.
         answering: Workers that answered just now.
-        consents: Days until the first consent ends, by provider.
+        consents: Of mailbox owners.
     """
     connections: dict[tuple[str, ...], float] = {
         (str(number),): float(places.of(number)) for number in range(premises.workers)
@@ -34,7 +33,8 @@ def read(
             "worker_restarts": {(): float(premises.restarts[0])},
             "info": {(__version__,): 1.0},
             "start_time_seconds": {(): premises.started},
-            "consent_days_left": {(name,): days for name, days in consents.items()},
+            "consent_days_left": {(name,): days for name, days in consents.days.items()},
+            "consents_missing": {(): float(consents.missing)},
         }
     )
 

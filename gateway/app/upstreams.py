@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway import tls
+from gateway.backend.budget import Budget
 from gateway.backend.embedded.driver import MaildirBackend
 from gateway.backend.gmail.api import connect as connect_gmail
 from gateway.backend.gmail.quota import Quota
@@ -21,13 +22,23 @@ from gateway.backend.profile import driver as profile
 from gateway.backend.rest import driver as rest
 from gateway.config import ConfigError, Settings
 from gateway.config.profiles import load_profile
+from gateway.config.upstream_url import NOWHERE
 from gateway.errors import Misconfigured
 from gateway.index import Index
+from gateway.server import events as nowhere
 from gateway.telemetry import Emitter
 
 _SECURITY: Mapping[str, Security] = MappingProxyType(
     {"imap": "none", "imap+starttls": "starttls", "imaps": "tls"}
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """What may be asked for ahead, of all upstreams together."""
+
+    imap: Budget
+    http: Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,7 @@ class _Parts:
     reactor: Any
     emit: Emitter
     index: Index | None
+    budgets: Budgets | None
 
     def tls_options(self, host: str) -> Any:
         """See `gateway.tls.client_options`."""
@@ -53,6 +65,7 @@ class _Parts:
             reactor=self.reactor,
             emit=self.emit,
             index=self.index,
+            budget=None if self.budgets is None else self.budgets.http,
         )
 
 
@@ -71,7 +84,11 @@ def backend(
 
 
 def reusable_backend(
-    settings: Settings, reactor: Any, emit: Emitter, index: Index | None
+    settings: Settings,
+    reactor: Any,
+    emit: Emitter,
+    index: Index | None,
+    budgets: Budgets | None = None,
 ) -> ReusableBackend | None:
     """The driver if it is one whose sessions are worth keeping.
 
@@ -84,7 +101,7 @@ def reusable_backend(
     make = _MAKERS.get(url.api)
     if make is None:
         raise Misconfigured(f"there is no driver for {url.kind}:// in this version")
-    return make(_Parts(settings, reactor, emit, index))
+    return make(_Parts(settings, reactor, emit, index, budgets))
 
 
 def _imap(parts: _Parts) -> ReusableBackend:
@@ -96,6 +113,7 @@ def _imap(parts: _Parts) -> ReusableBackend:
         parts.reactor,
         parts.emit,
         index=parts.index,
+        budget=None if parts.budgets is None else parts.budgets.imap,
     )
 
 
@@ -148,3 +166,9 @@ _MAKERS: Mapping[str, Maker] = MappingProxyType(
         "gmail": _gmail,
     }
 )
+
+
+def own_upstream(settings: Settings) -> str:
+    """The upstream of the settings as events and metrics name it: `none` if there is none."""
+    url = settings.upstream.url
+    return nowhere.NOWHERE if url == NOWHERE else str(url)

@@ -7,6 +7,7 @@ from gateway.app.gateway import Gateway
 from gateway.app.premises import Premises, worker_name
 from gateway.app.process import complain
 from gateway.app.sockets import Socket
+from gateway.app.upstreams import own_upstream
 from gateway.app.watch import Watch
 from gateway.config import Settings
 from gateway.logs import sink
@@ -40,7 +41,7 @@ class Worker:
         self._sockets = sockets
         self._number = number or 0
         self._premises = premises
-        self._upstream = str(settings.upstream.url)
+        self._upstream = own_upstream(settings)
         self._watch = Watch(self._upstream, time.time)
         log = sink(settings.log.level, settings.log.format)
         emit = Emitter(fan_out(log, *self._sinks()))
@@ -67,9 +68,9 @@ class Worker:
         if self._hatch is not None:
             await self._hatch.close()
 
-    def reload(self) -> None:
+    def reload(self, settings: Settings | None) -> None:
         """See `Gateway.reload`."""
-        self._gateway.reload()
+        self._gateway.reload(settings)
 
     def _sinks(self) -> list[Sink]:
         if self._premises is None:

@@ -85,6 +85,16 @@ def _is_origin(url: str) -> bool:
     return parts.scheme in {"https", "http"} and named and plain and url.isprintable()
 
 
+def _console_directory(settings: Settings) -> Iterator[Breach]:
+    if settings.console.listen and settings.store is None:
+        yield Breach(
+            "accounts.store",
+            "is missing: the console keeps administrators, accounts and devices there",
+            'set store = "embedded" in [accounts] (flag --accounts embedded); with unknown = '
+            '"pass" there, names that have no account go to the upstream as before',
+        )
+
+
 _PAIR = ("console.cert", "console.key")
 OFFICE_RULES = (
     Rule(_KEYS, _readable),
@@ -92,4 +102,5 @@ OFFICE_RULES = (
     Rule(("console.listen", "console.behind_proxy", *_PAIR), _console_tls),
     Rule(_PAIR, _console_files),
     Rule(("console.url",), _console_url),
+    Rule(("console.listen", "accounts", "accounts.store"), _console_directory),
 )

@@ -7,7 +7,7 @@ from pydantic import SecretBytes
 
 
 class Tokens(Protocol):
-    """Access tokens (RFC 6749 §1.4) of one mailbox: shown to the upstream instead of a password."""
+    """Access tokens (RFC 6749 §1.4) of one mailbox, shown instead of a password."""
 
     async def token(self) -> bytes:
         """The token to use now.

@@ -24,6 +24,7 @@ from gateway.server.entrance import (
     tls_state,
 )
 from gateway.server.events import (
+    ClearPasswordRefused,
     Connected,
     MessageFailed,
     Updated,
@@ -63,9 +64,7 @@ class Pop3Connection(Protocol):
         on_lost: Callable[["Pop3Connection"], None],
     ) -> None:
         self._shared = shared
-        self._tries = Tries(
-            shared.deeds, shared.clock, emit, record=record, handle=self._handle
-        )
+        self._tries = Tries(shared, emit, record=record, handle=self._handle)
         self.listener = listener
         self.record = record
         self._secure = listener.secure
@@ -126,6 +125,8 @@ class Pop3Connection(Protocol):
         self._tries.stop()
         self._leave()
         self._on_lost(self)
+        if self._session.clear_refused:
+            self._tries.emit(ClearPasswordRefused())
         self._tries.emit(self.record.closed(self._shared.clock.seconds()))
 
     def _leave(self) -> None:

@@ -19,7 +19,7 @@ from tests.support.ports import free_port
 pytestmark = pytest.mark.servers
 WORKERS = 2
 METRICS = ["--metrics", "127.0.0.1:0"]
-CONSOLE = ["--console", "127.0.0.1:0"]
+CONSOLE = ["--console", "127.0.0.1:0", "--accounts", "embedded"]
 
 
 @pytest.fixture
@@ -70,7 +70,8 @@ def on_every_worker(scene):
         for other in workers:
             os.kill(other, signal.SIGCONT if other == pid else signal.SIGSTOP)
         # Or one of them might be woken for the connection, and be stopped before it takes it.
-        wait_until(lambda: all(is_held(other) for other in workers if other != pid))
+        held = [other for other in workers if other != pid]
+        wait_until(lambda held=held: all(map(is_held, held)), what="the others to be held")
         found.append((scene.login(f"{scene.user}-{number}"), f"{scene.user}-{number}"))
     for pid in workers:
         os.kill(pid, signal.SIGCONT)
@@ -249,7 +250,8 @@ class TestProcesses:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             place = f"127.0.0.1:{taken.getsockname()[1]}"
             running = RunningGateway(
-                f"imap://127.0.0.1:{imap.port}", flags=["--console", place]
+                f"imap://127.0.0.1:{imap.port}",
+                flags=["--console", place, "--accounts", "embedded"],
             )
             try:
                 running.launch()
@@ -363,7 +365,7 @@ class TestAddresses:
         place = f"127.0.0.1:{free_port()}"
         pair = certificates.server
         console = {"cert": str(pair.certificate), "key": str(pair.key)}
-        flags = ["--console", place, "--metrics", place]
+        flags = ["--console", place, "--metrics", place, "--accounts", "embedded"]
         scene = start({"console": console}, flags=flags)
         assert f"console https://{place}" in scene.gateway.ready_line
         assert "metrics" not in scene.gateway.ready_line

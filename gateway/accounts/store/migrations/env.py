@@ -1,0 +1,12 @@
+"""Alembic's entry: runs on the connection that `gateway.accounts.store.migrate` gives it."""
+
+from alembic import context
+
+from gateway.accounts.store import schema
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=schema.metadata,
+    render_as_batch=True,  # SQLite changes tables by making them anew
+)
+context.run_migrations()
