@@ -52,12 +52,15 @@ def client_options(
     )
 
 
-def server_options(certificate_file: Path, key_file: Path) -> CertificateOptions:
+def server_options(
+    certificate_file: Path, key_file: Path, *, legacy: bool = False
+) -> CertificateOptions:
     """How to speak TLS 1.2 or later as the owner of a certificate.
 
     Args:
         certificate_file: PEM: our certificate first, then the chain above it.
         key_file: PEM: its private key, not encrypted. May be the same file.
+        legacy: Whether TLS 1.0 and 1.1 will do, too, and the ciphers of their time.
 
     Raises:
         Misconfigured: A file cannot be used, or the two do not belong together.
@@ -65,20 +68,30 @@ def server_options(certificate_file: Path, key_file: Path) -> CertificateOptions
     own, *chain = _certificates(certificate_file)
     # pyOpenSSL wants cryptography's objects, Twisted's annotations are older than that.
     made: Any = CertificateOptions
+    least = "insecurelyLowerMinimumTo" if legacy else "raiseMinimumTo"
     options: CertificateOptions = made(
         privateKey=_key(key_file),
         certificate=own,
         extraCertChain=chain,
-        raiseMinimumTo=TLSVersion.TLSv1_2,
+        **{least: TLSVersion.TLSv1_0 if legacy else TLSVersion.TLSv1_2},
     )
     try:
-        options.getContext()
+        context = options.getContext()
     except SSL.Error as error:
         raise Misconfigured(
             f"the key in {key_file} does not belong to the first certificate in "
             f"{certificate_file}: put the server's own certificate first, or name its key"
         ) from error
+    if legacy:
+        _lower(context)
     return options
+
+
+def _lower(context: SSL.Context) -> None:
+    """OpenSSL 3 signs with SHA-1, as TLS below 1.2 must, at its security level 0 alone."""
+    context.set_cipher_list(b"DEFAULT:!aNULL:!eNULL:@SECLEVEL=0")
+    # The system's openssl.cnf may have raised it.
+    context.set_min_proto_version(SSL.TLS1_VERSION)
 
 
 def server_factory(options: Any, factory: Any) -> TLSMemoryBIOFactory:

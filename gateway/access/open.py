@@ -1,13 +1,23 @@
 """AUTHORIZATION → TRANSACTION: authenticate, take the lease, freeze the maildrop."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from gateway.access.delay import LoginDelays
 from gateway.access.journal import Journal
 from gateway.access.lease import Lease, LeaseStore
+from gateway.accounts.door import Admission, Door
 from gateway.backend.port import Backend, BackendSession
-from gateway.maildrop import CommitPlan, Login, Maildrop
+from gateway.errors import BadCredentials, ConsentMissing, Failure, Unavailable
+from gateway.maildrop import (
+    Attempt,
+    BearerToken,
+    CommitPlan,
+    Login,
+    Maildrop,
+    ScramVerifier,
+)
 from gateway.telemetry import Emitter, Event, Level
 
 
@@ -34,12 +44,15 @@ class OpenMaildrop:
         account: Whose it is, as the journal knows it.
         maildrop: The snapshot.
         upstream: The session behind it.
+        lease: Keeps others off it.
+        admission: Who was let in, and where to.
     """
 
     account: str
     maildrop: Maildrop
     upstream: BackendSession
     lease: Lease
+    admission: Admission
 
     async def release(self) -> None:
         """Give the lease back at once, then end the upstream session."""
@@ -48,12 +61,13 @@ class OpenMaildrop:
 
 
 class Opener:
-    """Opens maildrops of one backend.
+    """Opens maildrops.
 
     Args:
-        backend: Where the mail is.
-        upstream: Names the backend, so that a plan written down for one upstream can
-            never be carried out on another that happens to have the same epoch.
+        door: Decides who is let in.
+        backends: The backend of an upstream's URL; of the settings' own if that is empty.
+        upstream: Names the settings' own upstream, so that a plan written down for one
+            upstream can never be carried out on another that happens to have the same epoch.
         leases: Keeps two sessions off one maildrop.
         journal: Tells of an UPDATE that a crash interrupted.
         delays: LOGIN-DELAY.
@@ -62,37 +76,62 @@ class Opener:
 
     def __init__(
         self,
-        backend: Backend,
         *,
+        door: Door,
+        backends: Callable[[str], Backend],
         upstream: str,
         leases: LeaseStore,
         journal: Journal,
         delays: LoginDelays,
         emit: Emitter,
     ) -> None:
-        self._backend = backend
+        self._door = door
+        self._backends = backends
         self._upstream = upstream
         self._leases = leases
         self._journal = journal
         self._delays = delays
         self._emit = emit
 
-    async def open(self, login: Login) -> OpenMaildrop:
+    async def verifier(self, user: bytes) -> ScramVerifier:
+        """See `Door.verifier`."""
+        return await self._door.verifier(user)
+
+    async def open(self, attempt: Attempt) -> OpenMaildrop:
         """Authenticate first, so that nobody can hold or probe a lease without a password.
 
         Raises:
             BadCredentials, ConsentMissing, Throttled, MaildropBusy, Unavailable, Misconfigured
         """
-        upstream = await self._backend.open(login)
+        admission = await self._door.admit(attempt)
         try:
-            return await self._lease(login, upstream)
+            opened = await self._open(admission)
+        except Failure as failure:
+            await self._door.ended(attempt, admission, failure)
+            raise _as_told(failure, attempt, admission) from failure
+        except BaseException:
+            await self._door.ended(attempt, admission, Unavailable("internal error"))
+            raise
+        try:
+            await self._door.ended(attempt, admission, None)
+        except BaseException:
+            await opened.release()
+            raise
+        return opened
+
+    async def _open(self, admission: Admission) -> OpenMaildrop:
+        backend = self._backends(admission.upstream)
+        upstream = await backend.open(admission.login)
+        try:
+            return await self._lease(admission, upstream)
         except BaseException:
             await upstream.close()
             raise
 
-    async def _lease(self, login: Login, upstream: BackendSession) -> OpenMaildrop:
-        exclusive = account_of(login, self._upstream)
-        account = exact_account_of(login, self._upstream)
+    async def _lease(self, admission: Admission, upstream: BackendSession) -> OpenMaildrop:
+        where = admission.upstream or self._upstream
+        exclusive = account_of(admission.login, where)
+        account = exact_account_of(admission.login, where)
         lease = await self._leases.acquire(exclusive)
         try:
             self._delays.check(exclusive)
@@ -101,7 +140,7 @@ class Opener:
         except BaseException:
             lease.release()
             raise
-        return OpenMaildrop(account, maildrop, upstream, lease)
+        return OpenMaildrop(account, maildrop, upstream, lease, admission)
 
     async def _settle(
         self, account: str, upstream: BackendSession, maildrop: Maildrop
@@ -120,6 +159,19 @@ class Opener:
         self._emit(InterruptedUpdateSettled(len(outcome.removed), len(outcome.kept)))
         self._journal.clear(account)
         return maildrop.without(frozenset(outcome.removed))
+
+
+def _as_told(failure: Failure, attempt: Attempt, admission: Admission) -> Failure:
+    """What the client hears of it: [AUTH] only if what he himself showed was refused.
+
+    A device that is told so switches itself off, or asks its owner for another password.
+    """
+    if isinstance(failure, BadCredentials) and admission.proven:
+        return ConsentMissing(failure.detail)
+    own_token = isinstance(attempt.proof, BearerToken) and not admission.proven
+    if isinstance(failure, ConsentMissing) and own_token:
+        return BadCredentials(failure.detail)
+    return failure
 
 
 def account_of(login: Login, upstream: str) -> str:

@@ -25,8 +25,11 @@ class Admission:
 
     @property
     def proven(self) -> bool:
-        """Whether we ourselves know the client: what the upstream refuses is not his fault."""
-        return bool(self.account)
+        """Whether we ourselves know the client: what the upstream refuses is not his fault.
+
+        An account without a device is one whose client shows the upstream's own password.
+        """
+        return bool(self.device)
 
 
 class Door(Protocol):

@@ -1,17 +1,19 @@
 """SASL mechanisms on the server's side (RFC 5034), without I/O.
 
-A mechanism is fed the client's decoded responses; each gives the next challenge or
-the credentials.
+A mechanism is fed the client's decoded responses; each gives the next challenge, asks for
+what the directory knows, or gives the credentials. Here are the two that show a password;
+`sasl_table` names all.
 """
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Protocol
 
 from pydantic import SecretBytes
+
+from gateway.maildrop import Proof, ScramVerifier
 
 
 class SaslError(Exception):
@@ -20,10 +22,36 @@ class SaslError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a completed exchange gives."""
+    """What a completed exchange gives.
+
+    Attributes:
+        user: The name.
+        proof: What the client showed for it.
+        accepted: A last challenge that comes before the positive answer; None for none.
+        refused: The same before a negative one.
+    """
 
     user: bytes
-    password: SecretBytes
+    proof: Proof
+    accepted: bytes | None = None
+    refused: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierWanted:
+    """The exchange can go on only with what the directory keeps of a user.
+
+    Attributes:
+        user: The name.
+        told: Takes it; returns the next challenge, or raises `SaslError`.
+    """
+
+    user: bytes
+    told: Callable[[ScramVerifier], bytes]
+
+
+Step = bytes | Credentials | VerifierWanted
+"""What a response leads to: a challenge, the end, or a question."""
 
 
 class Mechanism(Protocol):
@@ -33,8 +61,8 @@ class Mechanism(Protocol):
     def first_challenge(self) -> bytes:
         """What to send if the client gave no initial response."""
 
-    def respond(self, response: bytes) -> bytes | Credentials:
-        """Take a response; return the next challenge, or the credentials.
+    def respond(self, response: bytes) -> Step:
+        """Take a response; return the next challenge, a question, or the credentials.
 
         Raises:
             SaslError: The exchange has failed.
@@ -54,7 +82,7 @@ class Plain:
         authorization, user, password = parts
         if authorization not in {b"", user}:
             raise SaslError("one user cannot act for another")
-        return _credentials(user, password)
+        return _password(user, password)
 
 
 class Login:
@@ -70,12 +98,7 @@ class Login:
         if self._user is None:
             self._user = response
             return b"Password:"
-        return _credentials(self._user, response)
-
-
-MECHANISMS: Mapping[bytes, Callable[[], Mechanism]] = MappingProxyType(
-    {b"PLAIN": Plain, b"LOGIN": Login}
-)
+        return _password(self._user, response)
 
 
 def decode(response: bytes) -> bytes:
@@ -95,8 +118,21 @@ def encode(challenge: bytes) -> bytes:
     return base64.b64encode(challenge)
 
 
-def _credentials(user: bytes, password: bytes) -> Credentials:
-    """NUL is the one octet that no IMAP string can carry (RFC 3501 §9, CHAR8)."""
+def name(user: bytes) -> bytes:
+    """A name that an upstream can be given.
+
+    NUL is the one octet that no IMAP string can carry (RFC 3501 §9, CHAR8); CR and LF would
+    end the line of a name that is written into one.
+
+    Raises:
+        SaslError: It is none.
+    """
+    if not user or any(octet in user for octet in b"\0\r\n"):
+        raise SaslError("a name without NUL, CR and LF expected")
+    return user
+
+
+def _password(user: bytes, password: bytes) -> Credentials:
     if not user or b"\0" in user + password:
         raise SaslError("a name and a password without NUL expected")
     return Credentials(user, SecretBytes(password))

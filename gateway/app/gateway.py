@@ -1,54 +1,31 @@
 """One process' gateway: everything built and wired together."""
 
-import os
+import secrets
 import time
-from pathlib import Path
 from typing import Any
 
-from OpenSSL import SSL
-from twisted.internet.interfaces import IOpenSSLContextFactory
 from twisted.internet.task import LoopingCall
-from zope.interface import implementer
 
-from gateway import tls
 from gateway.access.delay import LoginDelays
 from gateway.access.journal import SqliteJournal
 from gateway.access.lease import FileLeases
 from gateway.access.open import Opener
+from gateway.accounts.door import Door
+from gateway.accounts.guarded import GuardedDoor
+from gateway.accounts.throttle import Throttle
+from gateway.app.backends import Backends
+from gateway.app.doorkeeper import Doorkeeper
+from gateway.app.entrances import Entrances, offer
 from gateway.app.sockets import Socket
-from gateway.app.upstreams import backend, reusable_backend
-from gateway.backend.port import Backend
-from gateway.backend.warm import WarmConnections
 from gateway.config import Settings
 from gateway.index import NoIndex, SqliteIndex
-from gateway.server.connection import Surroundings
 from gateway.server.deeds import Deeds
+from gateway.server.entrance import Surroundings
 from gateway.server.limits import Places
-from gateway.server.listener import Listener, Server
+from gateway.server.listener import Server
 from gateway.telemetry import Emitter
 
 _SWEEP_SECONDS = 5.0
-
-
-@implementer(IOpenSSLContextFactory)
-class ServerCertificate:
-    """The certificate shown to clients, read again on request.
-
-    Raises:
-        Misconfigured: A file cannot be used.
-    """
-
-    def __init__(self, cert: Path, key: Path) -> None:
-        self._files = (cert, key)
-        self._options = tls.server_options(cert, key)
-
-    def getContext(self) -> SSL.Context:  # noqa: N802 - Twisted's name
-        """What the next handshake uses."""
-        return self._options.getContext()
-
-    def reload(self) -> None:
-        """Read the files again; if they cannot be used, the old certificate stays."""
-        self._options = tls.server_options(*self._files)
 
 
 class Gateway:
@@ -69,16 +46,21 @@ class Gateway:
     ) -> None:
         self._settings = settings
         self._reactor = reactor
-        self._certificate = _certificate(settings)
+        self._entrances = Entrances(
+            settings.listen, offer(settings.accounts, directory=settings.directory)
+        )
         self._leases = FileLeases(settings.state.dir / "leases")
         self._journal = SqliteJournal(settings.state.dir / "journal.sqlite")
         self._delays = _delays(settings, reactor)
         self._index = _index(settings, emit)
-        self._warm = _warm(settings, reactor, emit, self._index)
-        self._sweep: Any = LoopingCall(self._sweep_warm)
+        self._backends = Backends(settings, reactor, emit, self._index)
+        self._sweep: Any = LoopingCall(self._sweep_kept)
         self._sweep.clock = reactor
+        self._doorkeeper = Doorkeeper(settings, reactor, emit)
+        self._throttle = _throttle(settings, emit)
         opener = Opener(
-            self._backend(emit),
+            door=self._guarded(self._doorkeeper.door, emit),
+            backends=self._backends.get,
             upstream=str(settings.upstream.url),
             leases=self._leases,
             journal=self._journal,
@@ -89,8 +71,8 @@ class Gateway:
             rules=settings.pop3,
             limits=settings.limits,
             deeds=Deeds(opener, self._journal),
-            stls=self._certificate,
             clock=reactor,
+            fresh=_fresh,
         )
         self._server = Server(shared, emit, places)
 
@@ -102,11 +84,11 @@ class Gateway:
         """
         places = []
         for opened in sockets:
-            certificate = self._certificate if opened.tls else None
-            listener = Listener(opened.name, opened.endpoint(self._reactor), certificate)
+            listener = self._entrances.listener(opened, self._reactor)
             protocol = "pop3s" if opened.tls else "pop3"
             places.append(f"{protocol} {await self._server.listen(listener)}")
         self._sweep.start(_SWEEP_SECONDS, now=False)
+        self._doorkeeper.start()
         return f"pop3-gateway ready: {', '.join(places)}"
 
     async def stop(self) -> None:
@@ -114,36 +96,39 @@ class Gateway:
         await self._server.stop(self._settings.limits.drain_timeout)
         if self._sweep.running:
             self._sweep.stop()
-        if self._warm is not None:
-            await self._warm.stop()
+        await self._backends.stop()
+        await self._doorkeeper.stop()
         self._journal.close()
         self._delays.close()
+        if self._throttle is not None:
+            self._throttle.close()
         self._leases.close()
         if isinstance(self._index, SqliteIndex):
             self._index.close()
 
-    def reload(self) -> None:
-        """Read the certificate again.
+    def reload(self, settings: Settings | None = None) -> None:
+        """Read the certificates again, and of new settings the accounts and routes.
 
         Raises:
-            Misconfigured: It cannot be used; the old one stays.
+            Misconfigured: One cannot be used; the old one stays.
         """
-        if self._certificate is not None:
-            self._certificate.reload()
+        self._entrances.reload()
+        settings = settings or self._settings
+        self._backends.trust(settings)
+        self._doorkeeper.reload(settings)
 
-    def _backend(self, emit: Emitter) -> Backend:
-        if self._warm is not None:
-            return self._warm
-        return backend(self._settings, self._reactor, emit)
+    def _guarded(self, door: Door, emit: Emitter) -> Door:
+        if self._throttle is None:
+            return door
+        return GuardedDoor(door, self._throttle, emit)
 
-    async def _sweep_warm(self) -> None:
-        if self._warm is not None:
-            await self._warm.sweep()
+    async def _sweep_kept(self) -> None:
+        await self._backends.sweep()
 
 
-def _certificate(settings: Settings) -> ServerCertificate | None:
-    cert, key = settings.listen.cert, settings.listen.key
-    return ServerCertificate(cert, key) if cert and key else None
+def _fresh() -> bytes:
+    """What nobody can foresee, for challenges: 144 bits."""
+    return secrets.token_urlsafe(18).encode()
 
 
 def _delays(settings: Settings, reactor: Any) -> LoginDelays:
@@ -152,23 +137,13 @@ def _delays(settings: Settings, reactor: Any) -> LoginDelays:
     return LoginDelays(delay, reactor.seconds, path)
 
 
+def _throttle(settings: Settings, emit: Emitter) -> Throttle | None:
+    throttle = settings.accounts.throttle
+    return Throttle(settings.state.dir, throttle, time.time, emit) if throttle.enabled else None
+
+
 def _index(settings: Settings, emit: Emitter) -> SqliteIndex | NoIndex:
     if not settings.state.index:
         return NoIndex()
     path = settings.state.dir / "index.sqlite"
     return SqliteIndex(path, emit, limit=settings.state.index_limit, now=time.time)
-
-
-def _warm(
-    settings: Settings, reactor: Any, emit: Emitter, index: SqliteIndex | NoIndex
-) -> WarmConnections | None:
-    driver = reusable_backend(settings, reactor, emit, index)
-    if driver is None:
-        return None
-    return WarmConnections(
-        driver,
-        settings.upstream.warm,
-        now=reactor.seconds,
-        key=os.urandom(32),
-        per_peer=settings.upstream.imap.send_id,
-    )

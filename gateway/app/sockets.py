@@ -9,7 +9,7 @@ from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromSt
 
 from gateway.config import SystemdSocket, parse_listen
 from gateway.errors import Misconfigured
-from gateway.server.settings import ListenSettings
+from gateway.server.settings import FencedListener, ListenSettings
 from gateway.server.transport import Endpoint
 
 _BACKLOG = 1024
@@ -23,11 +23,13 @@ class Socket:
         name: What the settings call it.
         opened: Accepts clients already.
         tls: Whether it speaks TLS from the first octet.
+        fenced: What else is set about it; None for the usual ones.
     """
 
     name: str
     opened: socket.socket
     tls: bool
+    fenced: FencedListener | None = None
 
     def endpoint(self, reactor: Any) -> Endpoint:
         """The socket for this process' reactor, once; the endpoint closes the original."""
@@ -44,7 +46,13 @@ def open_all(settings: ListenSettings) -> list[Socket]:
         Misconfigured: One cannot be had.
     """
     plain = [Socket(name, _open(name), tls=False) for name in settings.plain]
-    return plain + [Socket(name, _open(name), tls=True) for name in settings.tls]
+    secure = [Socket(name, _open(name), tls=True) for name in settings.tls]
+    return [*plain, *secure, *map(_fenced, settings.fenced)]
+
+
+def _fenced(settings: FencedListener) -> Socket:
+    name = settings.address
+    return Socket(name, _open(name), tls=settings.tls == "implicit", fenced=settings)
 
 
 def _open(name: str) -> socket.socket:

@@ -10,17 +10,13 @@ from pydantic_core import ErrorDetails
 
 from gateway.config.kinds import describe, in_toml, is_secret, what_it_is
 from gateway.config.problems import BadValue, Problem, did_you_mean
-from gateway.config.source import Source, take
-from gateway.config.tree import sections
+from gateway.config.source import Source, take, without_entries
+from gateway.config.tree import header, sections
 
 _SECRETIVE = re.compile("pass|pw|secret|token|key", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=//).*@|^(?!.*//).*@")
 HIDDEN = '"***"'
 _UTF_8 = "give names and paths in UTF-8"
-_MISSING = {
-    "upstream.url": "say where the mail is: --upstream imaps://imap.example.org, or "
-    'url = "imaps://imap.example.org" in the table [upstream]'
-}
 
 
 def explain(error: ValidationError, source: Source) -> Sequence[Problem]:
@@ -37,19 +33,27 @@ def explain(error: ValidationError, source: Source) -> Sequence[Problem]:
 
 
 def key_of(place: Sequence[int | str]) -> str:
-    """The dotted key of a place: list indexes and union members are not part of it."""
-    tables = sections()
-    names: list[str] = []
+    """The dotted key of a place.
+
+    Entries of a list of tables are counted from 1 on, as in `listen.fenced[2].allow`; other
+    list indexes, and members of unions, are not part of it.
+    """
+    tables, key = sections(), ""
     for step in place:
-        if ".".join(names) not in tables:
+        if key.endswith("]") and isinstance(step, int):
             break
-        names.append(str(step))
-    return ".".join(names)
+        if without_entries(key) not in tables:
+            break
+        if isinstance(step, int):
+            key = f"{key}[{step + 1}]"
+        else:
+            key = f"{key}.{step}" if key else step
+    return key
 
 
 def field_of(key: str) -> FieldInfo | None:
     """The declaration of a key, None if it is unknown."""
-    table, _, name = key.rpartition(".")
+    table, _, name = without_entries(key).rpartition(".")
     section = sections().get(table)
     return section.model_fields.get(name) if section else None
 
@@ -72,8 +76,7 @@ def _has_table(value: object) -> bool:
 
 def _problem(key: str, detail: ErrorDetails, value: object, source: Source) -> Problem:
     if detail["type"] == "missing":
-        key = "upstream.url" if key == "upstream" else key
-        return source.problem(key, None, "is missing", _MISSING.get(key, "it must be given"))
+        return source.problem(key, None, "is missing", "it must be given")
     if detail["type"] == "extra_forbidden":
         text = _unknown_value(key, value)
         return source.problem(key, text, *_unknown(key, isinstance(value, dict)))
@@ -82,7 +85,7 @@ def _problem(key: str, detail: ErrorDetails, value: object, source: Source) -> P
 
 def _unknown_value(key: str, value: object) -> str | None:
     """An unknown key may be a misspelt secret: so is any in a table that has one."""
-    table, _, name = key.rpartition(".")
+    table, _, name = without_entries(key).rpartition(".")
     neighbours = sections()[table].model_fields.values()
     if any(map(is_secret, neighbours)) or _SECRETIVE.search(name):
         return HIDDEN
@@ -90,14 +93,14 @@ def _unknown_value(key: str, value: object) -> str | None:
 
 
 def _unknown(key: str, table: bool) -> tuple[str, str]:
-    where, _, name = key.rpartition(".")
+    where, _, name = without_entries(key).rpartition(".")
     known = sections()[where].model_fields
     wrong = f"there is no {'table' if table else 'key'} of this name"
     hint = did_you_mean(name, known)
     homes = [home for home, section in sections().items() if name in section.model_fields]
     if any(homes) and not hint:
-        hint = f"it belongs to [{homes[0]}]; "
-    place = f" in [{where}]" if where else ""
+        hint = f"it belongs to {header(homes[0])}; "
+    place = f" in {header(where)}" if where else ""
     return wrong, f"{hint}known{place}: {', '.join(known)}"
 
 
@@ -107,6 +110,8 @@ def _refused(key: str, detail: ErrorDetails, value: object) -> tuple[str, str]:
         return cause.wrong, cause.right
     field = field_of(key)
     right = f"it must be {describe(field)}" if field else "see docs/configuration.md"
+    if key.endswith("]"):
+        right = "it must be a table"
     if isinstance(cause, ValueError):
         return str(cause), right
     return _wrong(detail, value, field), right

@@ -58,10 +58,18 @@ def _words(kind: Any) -> str:
     if origin in (Union, UnionType):
         return alternatives(_words(part) for part in arguments if part is not NoneType)
     if origin in (tuple, list, frozenset):
-        return f"a list of {_PLURALS.get(arguments[0]) or _words(arguments[0])}"
-    if origin is dict or (isinstance(kind, type) and issubclass(kind, Section)):
+        return f"a list of {_plural(arguments[0])}"
+    if origin is dict or _is_table(kind):
         return "a table"
     return _WORDS.get(kind, getattr(kind, "__name__", str(kind)))
+
+
+def _plural(kind: Any) -> str:
+    return "tables" if _is_table(kind) else _PLURALS.get(kind) or _words(kind)
+
+
+def _is_table(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
 
 
 def _bounds(metadata: list[Any]) -> str:

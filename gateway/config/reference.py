@@ -2,13 +2,12 @@
 
 import inspect
 from collections.abc import Iterator
-from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from gateway.config.kinds import describe, in_toml, is_secret
-from gateway.config.tree import FLAGS, sections
+from gateway.config.tree import FLAGS, header, section_of, sections
 from gateway.settings import Section
 
 _HEAD = """\
@@ -35,6 +34,9 @@ An address to listen on is `HOST:PORT` with an IP address of this machine or `lo
 free port; the line that says the server is ready tells which. `systemd:NAME` is the socket
 that systemd opened under that `FileDescriptorName=`.
 
+A table in double brackets may be written several times; each is one more entry of a list.
+Messages count them from 1 on: `listen.fenced[2].allow` is a key of the second one.
+
 <!-- Made by `pop3-gateway config-reference`; change the settings classes instead. -->
 """
 
@@ -46,15 +48,14 @@ def reference() -> str:
 
 def _sections() -> Iterator[str]:
     for table, section in sections().items():
-        title = f"[{table}]" if table else "Before any table"
+        title = header(table) if table else "Before any table"
         yield f"## {title}\n\n{inspect.cleandoc(section.__doc__ or '')}\n"
         yield from _keys(table, section)
 
 
 def _keys(table: str, section: type[Section]) -> Iterator[str]:
     for name, field in section.model_fields.items():
-        kind: Any = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
+        if section_of(field) is not None:
             continue
         yield f"### {name}\n\n{field.description}\n"
         key = f"{table}.{name}" if table else name

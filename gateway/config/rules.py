@@ -6,121 +6,21 @@ be wrong and a reader is not told the same thing twice.
 
 import os
 import ssl
-import stat
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.backend.profile.rules import needs_service, proves_password
-from gateway.config.addresses import ListenAddress, SystemdSocket, parse_listen
+from gateway.config.listen_rules import LISTEN, LISTEN_RULES, addresses
 from gateway.config.problems import BadValue, ConfigError, Problem
 from gateway.config.profiles import load_profile
+from gateway.config.rule import Breach, Rule, file
 from gateway.config.tree import Settings
 from gateway.config.upstream_url import UpstreamUrl
-
-_EXAMPLE = 'plain = ["127.0.0.1:1110"]'
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """A broken rule: the key to look at, what is wrong and what would be right."""
-
-    key: str
-    wrong: str
-    right: str
-
-    @property
-    def text(self) -> tuple[str, str]:
-        """The two halves of the message."""
-        return self.wrong, self.right
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A check that reads these keys and nothing else."""
-
-    reads: tuple[str, ...]
-    check: Callable[[Settings], Iterator[Breach]]
-
-
-def _addresses(settings: Settings) -> Iterator[tuple[str, ListenAddress | SystemdSocket]]:
-    """Those that can be read, each with its key."""
-    for key in ("plain", "tls"):
-        for text in getattr(settings.listen, key):
-            try:
-                yield f"listen.{key}", parse_listen(text)
-            except BadValue:
-                continue
-
-
-def _readable_addresses(settings: Settings) -> Iterator[Breach]:
-    for key in ("plain", "tls"):
-        for text in getattr(settings.listen, key):
-            try:
-                parse_listen(text)
-            except BadValue as error:
-                yield Breach(f"listen.{key}", error.wrong, error.right)
-
-
-def _something_to_listen_on(settings: Settings) -> Iterator[Breach]:
-    if not settings.listen.plain and not settings.listen.tls:
-        yield Breach(
-            "listen.plain", "there is nothing to listen on", f"give an address: {_EXAMPLE}"
-        )
-
-
-def _each_address_once(settings: Settings) -> Iterator[Breach]:
-    seen: set[ListenAddress | SystemdSocket] = set()
-    for key, address in _addresses(settings):
-        if address in seen and getattr(address, "port", 1) != 0:
-            yield Breach(key, f"{address} is given twice", "leave one of the two out")
-        seen.add(address)
-
-
-def _certificate(settings: Settings) -> Iterator[Breach]:
-    cert, key = settings.listen.cert, settings.listen.key
-    if cert and not key:
-        yield Breach("listen.key", "is missing", "a certificate needs its private key")
-    if key and not cert:
-        yield Breach("listen.cert", "is missing", "a private key needs its certificate")
-    if settings.listen.tls and not cert:
-        yield Breach(
-            "listen.tls",
-            "TLS needs a certificate",
-            "give cert and key (flags --cert and --key), or take the address out",
-        )
-
-
-def _certificate_files(settings: Settings) -> Iterator[Breach]:
-    cert, key = settings.listen.cert, settings.listen.key
-    broken = [*_file("listen.cert", cert), *_file("listen.key", key)]
-    yield from broken
-    if cert and key and not broken:
-        yield from _pair(cert, key)
-
-
-def _pair(cert: Path, key: Path) -> Iterator[Breach]:
-    def refuse() -> str:
-        # Anything longer than OpenSSL's buffer; without this it asks on the terminal.
-        raise BadValue("the key is encrypted", "take its passphrase off with openssl pkey")
-
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, refuse)
-    except BadValue as error:
-        yield Breach("listen.key", error.wrong, error.right)
-    except ssl.SSLError as error:
-        mismatch = error.reason == "KEY_VALUES_MISMATCH"
-        wrong = "the key is not that of the certificate" if mismatch else "one is not PEM"
-        yield Breach(
-            "listen.cert",
-            f"cert and key do not work together: {wrong}",
-            "give a PEM certificate (then its chain) and its own PEM key",
-        )
 
 
 def _upstream_ca(settings: Settings) -> Iterator[Breach]:
     ca = settings.upstream.ca
-    broken = list(_file("upstream.ca", ca))
+    broken = list(file("upstream.ca", ca))
     yield from broken
     if ca and not broken:
         try:
@@ -129,23 +29,6 @@ def _upstream_ca(settings: Settings) -> Iterator[Breach]:
             yield Breach(
                 "upstream.ca", "holds no certificate", "give the CA's certificate as PEM"
             )
-
-
-def _file(key: str, path: Path | None) -> Iterator[Breach]:
-    if path is None:
-        return
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            yield Breach(key, "is a directory", "give the file itself")
-        else:
-            path.open("rb").close()
-    except OSError as error:
-        yield Breach(
-            key,
-            f"cannot be read: {error.strerror}",
-            "name a file that exists and that this user may read",
-        )
 
 
 def _plaintext_upstream(settings: Settings) -> Iterator[Breach]:
@@ -171,8 +54,8 @@ def _token(settings: Settings) -> Iterator[Breach]:
             "there is a token_file too",
             "give one of the two; the token can be from one place only",
         )
-    yield from _file("upstream.http.token_file", http.token_file)
-    yield from _file("upstream.http.client_password_file", http.client_password_file)
+    yield from file("upstream.http.token_file", http.token_file)
+    yield from file("upstream.http.client_password_file", http.client_password_file)
 
 
 def _token_for_anybody(settings: Settings) -> Iterator[Breach]:
@@ -183,7 +66,7 @@ def _token_for_anybody(settings: Settings) -> Iterator[Breach]:
         return
     if settings.upstream.url.api == "profile":
         return  # the profile tells what the token is for
-    if any(not address.is_loopback for _, address in _addresses(settings)):
+    if any(not address.is_loopback for _, address in addresses(settings)):
         yield Breach(
             "upstream.http.client_password_file",
             "is missing: with the token alone, everybody who connects would get the mail",
@@ -209,7 +92,7 @@ def _profile(settings: Settings) -> Iterator[Breach]:
             "name a file with it (flag --upstream-token-file), or a token_command",
         )
     checked = proves_password(profile) or http.client_password_file
-    if not checked and any(not address.is_loopback for _, address in _addresses(settings)):
+    if not checked and any(not address.is_loopback for _, address in addresses(settings)):
         yield Breach(
             "upstream.http.client_password_file",
             f"is missing: {profile.name} sees no password, so everybody who connects would "
@@ -226,9 +109,9 @@ def _told(problem: Problem) -> tuple[str, str]:
 
 
 def _cloud(settings: Settings) -> Iterator[Breach]:
-    """Microsoft Graph and Gmail know no passwords."""
+    """Microsoft Graph and Gmail know no passwords; accounts have tokens of their own."""
     upstream = settings.upstream
-    if upstream.url.api not in {"graph", "gmail"}:
+    if upstream.url.api not in {"graph", "gmail"} or settings.store:
         return
     http = upstream.http
     if http.token_file is None and http.token_command is None:
@@ -289,7 +172,7 @@ def _maildir_password(settings: Settings) -> Iterator[Breach]:
             "upstream.maildir.password", "would let everybody in", "give a password_file"
         )
     default = type(maildir)().password
-    open_to_others = any(not address.is_loopback for _, address in _addresses(settings))
+    open_to_others = any(not address.is_loopback for _, address in addresses(settings))
     if maildir.password == default and open_to_others:
         yield Breach(
             "upstream.maildir.password",
@@ -300,7 +183,7 @@ def _maildir_password(settings: Settings) -> Iterator[Breach]:
 
 def _maildir_password_file(settings: Settings) -> Iterator[Breach]:
     if settings.upstream.url.kind == "maildir":
-        yield from _file(
+        yield from file(
             "upstream.maildir.password_file", settings.upstream.maildir.password_file
         )
 
@@ -315,14 +198,9 @@ def _state_directory(settings: Settings) -> Iterator[Breach]:
 
 
 _HTTP = "upstream.http"
-_URL, _LISTEN = "upstream.url", ("listen.plain", "listen.tls")
-_PAIR = ("listen.cert", "listen.key")
+_URL = "upstream.url"
 RULES = (
-    Rule(_LISTEN, _readable_addresses),
-    Rule(_LISTEN, _something_to_listen_on),
-    Rule(_LISTEN, _each_address_once),
-    Rule((*_PAIR, "listen.tls"), _certificate),
-    Rule(_PAIR, _certificate_files),
+    *LISTEN_RULES,
     Rule(("upstream.ca",), _upstream_ca),
     Rule((_URL, "upstream.allow_plaintext"), _plaintext_upstream),
     Rule(
@@ -332,7 +210,7 @@ RULES = (
     Rule(
         (
             _URL,
-            *_LISTEN,
+            *LISTEN,
             f"{_HTTP}.token_file",
             f"{_HTTP}.token_command",
             f"{_HTTP}.client_password_file",
@@ -342,7 +220,7 @@ RULES = (
     Rule(
         (
             _URL,
-            *_LISTEN,
+            *LISTEN,
             f"{_HTTP}.token_file",
             f"{_HTTP}.token_command",
             f"{_HTTP}.client_password_file",
@@ -365,7 +243,7 @@ RULES = (
     Rule(
         (
             _URL,
-            *_LISTEN,
+            *LISTEN,
             "upstream.maildir",
             "upstream.maildir.password",
             "upstream.maildir.password_file",

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from gateway.config.problems import ConfigError, Problem
 from gateway.config.tree import FLAGS
 
 Tree = dict[str, Any]
+# A step of a dotted key: a name, and which entry of a list of tables, from 1 on.
+_STEP = re.compile(r"([^.\[\]]*)(?:\[(\d+)\])?(?:\.|$)")
 COMMAND_LINE, SETTINGS = "command line", "settings"
 TABLE = re.compile(r"\s*\[\[?\s*([^]\[]+?)\s*\]")
 KEY = re.compile(r"""\s*([\w\-."' ]+?)\s*=""")
@@ -81,14 +84,34 @@ class Source:
 
     def _line(self, key: str) -> int | None:
         """The line of a key, or of its table. A guess for odd notations, never a failure."""
-        table, table_line = "", None
+        table, table_line, seen = "", None, Counter[str]()
         for number, text in enumerate(self.text.splitlines(), 1):
             if header := TABLE.match(text):
-                table = _plain(header[1])
+                table = _entry(_plain(header[1]), text.lstrip().startswith("[["), seen)
                 table_line = number if table == key else table_line
             elif (pair := KEY.match(text)) and _join(table, _plain(pair[1])) == key:
                 return number
-        return table_line
+        # Entries that are written as a list of inline tables have no lines of their own.
+        above = key.rpartition("[")[0]
+        return table_line or (self._line(above) if above else None)
+
+
+def _entry(table: str, another: bool, seen: Counter[str]) -> str:
+    """The key of a table that begins: `a.b.c` in the second `[[a.b]]` is `a.b[2].c`.
+
+    Args:
+        table: Its name.
+        another: Whether it is one more entry of a list of tables.
+        seen: How many entries there were of each list, by its key.
+    """
+    key = ""
+    for name in table.split("."):
+        key = _join(key, name)
+        if another and without_entries(key) == table:
+            seen[key] += 1
+        if seen[key]:
+            key = f"{key}[{seen[key]}]"
+    return key
 
 
 def _plain(dotted: str) -> str:
@@ -113,16 +136,40 @@ def put(tree: Tree, key: str, value: object) -> None:
 def take(tree: Tree, key: str) -> object:
     """The value at a dotted key, None if there is none."""
     found: object = tree
-    for name in key.split("."):
+    for name, entry in _steps(key):
         found = found.get(name) if isinstance(found, dict) else None
+        if entry:
+            there = isinstance(found, list) and len(found) >= entry
+            found = found[entry - 1] if there and isinstance(found, list) else None
     return found
 
 
+def _steps(key: str) -> list[tuple[str, int]]:
+    """Names, each with the number of an entry, or 0."""
+    return [(step[1], int(step[2] or 0)) for step in _STEP.finditer(key) if step[0]]
+
+
+def without_entries(key: str) -> str:
+    """The key of a declaration: `listen.fenced.allow` for `listen.fenced[2].allow`."""
+    return re.sub(r"\[\d+\]", "", key)
+
+
 def without(tree: Tree, keys: frozenset[str], prefix: str = "") -> Tree:
-    """A copy of the tree that lacks these dotted keys."""
+    """A copy of the tree that lacks these dotted keys, and entries of lists that have one."""
     left: Tree = {}
     for name, value in tree.items():
         key = _join(prefix, name)
-        if key not in keys:
-            left[name] = without(value, keys, key) if isinstance(value, dict) else value
+        if key in keys:
+            continue
+        if isinstance(value, dict):
+            left[name] = without(value, keys, key)
+        elif isinstance(value, list):
+            left[name] = _good_entries(value, keys, key)
+        else:
+            left[name] = value
     return left
+
+
+def _good_entries(entries: list[Any], keys: frozenset[str], key: str) -> list[Any]:
+    wrong = {bad[len(key) + 1 :].partition("]")[0] for bad in keys if bad.startswith(f"{key}[")}
+    return [entry for n, entry in enumerate(entries, 1) if str(n) not in wrong]

@@ -4,11 +4,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import platformdirs
 from pydantic import Field, PlainSerializer, PlainValidator
+from pydantic.fields import FieldInfo
 
+from gateway.accounts.settings import AccountsSettings, RouteEntry
 from gateway.backend.embedded.settings import MaildirSettings
 from gateway.backend.gmail.settings import GmailSettings
 from gateway.backend.graph.settings import GraphSettings
@@ -18,7 +20,7 @@ from gateway.backend.jmap.settings import JmapSettings
 from gateway.backend.rest.settings import RestSettings
 from gateway.backend.warm import WarmSettings
 from gateway.config.problems import BadValue
-from gateway.config.upstream_url import EXAMPLES, HTTP_EXAMPLES, UpstreamUrl
+from gateway.config.upstream_url import EXAMPLES, HTTP_EXAMPLES, NOWHERE, UpstreamUrl
 from gateway.pop3.settings import Pop3Settings
 from gateway.server.settings import LimitSettings, ListenSettings
 from gateway.settings import Section
@@ -35,6 +37,8 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "listen.tls": "--listen-tls",
         "listen.cert": "--cert",
         "listen.key": "--key",
+        "listen.allow_plaintext_login": "--allow-plaintext-login",
+        "accounts.store": "--accounts",
         "state.dir": "--state-dir",
         "log.level": "--log-level",
         "log.format": "--log-format",
@@ -46,7 +50,7 @@ def _upstream(value: object) -> UpstreamUrl:
     if isinstance(value, UpstreamUrl):
         return value
     if isinstance(value, str):
-        return UpstreamUrl.parse(value)
+        return UpstreamUrl.parse(value) if value else NOWHERE
     raise BadValue("it is not a string", f"write {EXAMPLES}")
 
 
@@ -60,8 +64,12 @@ class UpstreamSettings(Section):
     """Where the mail is."""
 
     url: Annotated[UpstreamUrl, PlainValidator(_upstream), PlainSerializer(str)] = Field(
+        default=NOWHERE,
+        json_schema_extra={
+            "default_text": "none; it must be given unless accounts or routes have their own"
+        },
         description=f"The upstream: {EXAMPLES}; by HTTP: {HTTP_EXAMPLES}. `imap://`, and "
-        "`+http` instead of `+https`, have no TLS and are for loopback."
+        "`+http` instead of `+https`, have no TLS and are for loopback.",
     )
     ca: Path | None = Field(
         default=None,
@@ -149,18 +157,57 @@ class Settings(Section):
         default_factory=LimitSettings, description="What clients may take."
     )
     pop3: Pop3Settings = Field(default_factory=Pop3Settings, description="Protocol rules.")
-    upstream: UpstreamSettings = Field(description="Where the mail is.")
+    accounts: AccountsSettings = Field(
+        default_factory=AccountsSettings, description="Who is let in, and how."
+    )
+    routes: tuple[RouteEntry, ...] = Field(
+        default=(), description="Where names lead to that have no upstream of their own."
+    )
+    upstream: UpstreamSettings = Field(
+        default_factory=UpstreamSettings, description="Where the mail is."
+    )
     state: StateSettings = Field(
         default_factory=StateSettings, description="What the gateway keeps."
     )
     log: LogSettings = Field(default_factory=LogSettings, description="The log.")
 
+    @property
+    def store(self) -> Path | str | None:
+        """Where the directory is: a file, or the URL of a database; None without one."""
+        store = self.accounts.store
+        return self.state.dir / "accounts.sqlite" if store == "embedded" else store or None
+
+    @property
+    def directory(self) -> bool:
+        """Whether anybody's account is known."""
+        return bool(self.store or self.accounts.account)
+
 
 def sections(model: type[Section] = Settings, prefix: str = "") -> Mapping[str, type[Section]]:
-    """Every table of the tree by its dotted name, in order, the root ("") first."""
+    """Every table of the tree by its dotted name, in order, the root ("") first.
+
+    What there may be several of, as a list of tables, is in it like the others.
+    """
     found: dict[str, type[Section]] = {prefix: model}
     for name, field in model.model_fields.items():
-        kind: Any = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
+        kind = section_of(field)
+        if kind is not None:
             found |= sections(kind, f"{prefix}.{name}" if prefix else name)
     return found
+
+
+def section_of(field: FieldInfo) -> type[Section] | None:
+    """What tables a field is made of, one or a list; None if it is a plain value."""
+    kind: Any = field.annotation
+    if get_origin(kind) is tuple:
+        kind = get_args(kind)[0]
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def header(table: str) -> str:
+    """How a table of this name begins in TOML: `[listen]`, `[[listen.fenced]]`."""
+    above, _, name = table.rpartition(".")
+    owner = sections().get(above)
+    field = owner.model_fields.get(name) if owner is not None else None
+    many = field is not None and get_origin(field.annotation) is tuple
+    return f"[[{table}]]" if many else f"[{table}]"

@@ -1,32 +1,29 @@
 """The capability list (RFC 2449 §6): what works in this state with these settings."""
 
-from collections.abc import Collection
-
 from gateway import __version__
+from gateway.pop3.offer import Offer
 from gateway.pop3.replies import CAPABILITIES, CRLF, TERMINATOR
 from gateway.pop3.settings import Pop3Settings
 
 
-def reply(settings: Pop3Settings, mechanisms: Collection[bytes], *, stls: bool) -> bytes:
+def reply(settings: Pop3Settings, offer: Offer, *, stls: bool) -> bytes:
     """The whole answer to CAPA.
 
     USER and SASL stand in both states, as RFC 2449 §6 allows no difference for them;
-    STLS is for AUTHORIZATION alone (RFC 2595 §4) and gone once TLS is active.
+    STLS is for AUTHORIZATION alone (RFC 2595 §4) and gone once TLS is active. APOP has no
+    line: its capability is the timestamp of the greeting.
 
     Args:
         settings: Says what is announced besides.
-        mechanisms: The SASL mechanisms on offer.
+        offer: What works on this connection now.
         stls: Whether STLS would work now.
     """
-    lines = [
-        b"TOP",
-        b"UIDL",
-        b"USER",
-        b" ".join([b"SASL", *mechanisms]),
-        b"RESP-CODES",
-        b"AUTH-RESP-CODE",
-        b"PIPELINING",
-    ]
+    lines = [b"TOP", b"UIDL"]
+    if offer.clear:
+        lines.append(b"USER")
+    if offer.mechanisms:
+        lines.append(b" ".join([b"SASL", *offer.mechanisms]))
+    lines += [b"RESP-CODES", b"AUTH-RESP-CODE", b"PIPELINING"]
     if stls:
         lines.append(b"STLS")
     if settings.expire is not None:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from pydantic import SecretBytes
 
+from gateway.accounts import sasl, sasl_digest
 from gateway.errors import BadCommand
 
 _MOST_DIGITS = 10
@@ -33,6 +34,14 @@ class Pass:
     """RFC 1939 §7: the password may contain blanks, also at its ends."""
 
     password: SecretBytes
+
+
+@dataclass(frozen=True, slots=True)
+class Apop:
+    """RFC 1939 §7: the digest is 32 hexadecimal digits, in lower case from here on."""
+
+    name: bytes
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,7 @@ Command = (
     | Stls
     | User
     | Pass
+    | Apop
     | Auth
     | Stat
     | List
@@ -132,7 +142,7 @@ def parse(line: bytes) -> Command:
 
 def carries_credentials(line_start: bytes) -> bool:
     """Whether a line that begins like this gets the larger limit of credentials."""
-    return line_start[:5].upper() in {b"USER ", b"PASS ", b"AUTH "}
+    return line_start[:5].upper() in {b"USER ", b"PASS ", b"APOP ", b"AUTH "}
 
 
 def _nothing(command: Command) -> Callable[[bytes | None], Command]:
@@ -197,6 +207,13 @@ def _pass(rest: bytes | None) -> Command:
     return Pass(SecretBytes(rest))
 
 
+def _apop(rest: bytes | None) -> Command:
+    try:
+        return Apop(*sasl_digest.parse(rest or b""))
+    except sasl.SaslError:
+        raise BadCommand("a name and a digest expected") from None
+
+
 def _auth(rest: bytes | None) -> Command:
     words = (rest or b"").split()
     if len(words) > 2:
@@ -212,6 +229,7 @@ _GRAMMAR: Mapping[bytes, Callable[[bytes | None], Command]] = MappingProxyType(
         b"STLS": _nothing(Stls()),
         b"USER": _user,
         b"PASS": _pass,
+        b"APOP": _apop,
         b"AUTH": _auth,
         b"STAT": _nothing(Stat()),
         b"LIST": _optional_number(List),

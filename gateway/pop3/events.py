@@ -8,10 +8,8 @@ a time has an answer outstanding; until its event comes the session reads nothin
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pydantic import SecretBytes
-
 from gateway.errors import Failure
-from gateway.maildrop import CommitPlan, Maildrop, Outcome, Ref
+from gateway.maildrop import CommitPlan, Maildrop, Outcome, Proof, Ref, ScramVerifier
 
 # ---- events
 
@@ -26,6 +24,20 @@ class Opened:
 @dataclass(frozen=True, slots=True)
 class OpenFailed:
     """Answers `Open`."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierTold:
+    """Answers `AskVerifier`."""
+
+    verifier: ScramVerifier
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierFailed:
+    """Answers `AskVerifier`."""
 
     failure: Failure
 
@@ -90,6 +102,8 @@ class Draining:
 Event = (
     Opened
     | OpenFailed
+    | VerifierTold
+    | VerifierFailed
     | Waited
     | TlsStarted
     | BodyDone
@@ -122,12 +136,24 @@ class Open:
     """Authenticate, take the lease, freeze the maildrop."""
 
     user: bytes
-    password: SecretBytes
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class AskVerifier:
+    """Ask the directory for what SCRAM-SHA-256 needs of a user."""
+
+    user: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Let this many seconds pass."""
+    """Let time pass.
+
+    Attributes:
+        seconds: How long, counted from the last `Open` or `AskVerifier`: so the answer does
+            not tell how long it took to find it.
+    """
 
     seconds: float
 
@@ -177,10 +203,20 @@ class Abort:
 
 
 Effect = (
-    Send | StartTls | Open | Wait | SendBody | SendListing | Commit | Release | Close | Abort
+    Send
+    | StartTls
+    | Open
+    | AskVerifier
+    | Wait
+    | SendBody
+    | SendListing
+    | Commit
+    | Release
+    | Close
+    | Abort
 )
 
 Effects = list[Effect]
 
-ANSWERED = (StartTls, Open, Wait, SendBody, SendListing, Commit)
+ANSWERED = (StartTls, Open, AskVerifier, Wait, SendBody, SendListing, Commit)
 """The effects that an event answers."""

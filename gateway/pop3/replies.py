@@ -98,6 +98,14 @@ USER_FIRST = err("Send USER first")
 NO_TLS = err("TLS is not available here")
 TLS_ALREADY = err("TLS is already active")
 UNKNOWN_MECHANISM = err("This authentication mechanism is not offered")
+NO_CLEAR_PASSWORD = err(
+    "A password in clear is refused here: use STLS, or the port with TLS", "AUTH"
+)
+NO_CLEAR_PASSWORD_NOR_TLS = err(
+    "A password in clear is refused here, and there is no TLS: the administrator must "
+    "set a certificate, or fence this port",
+    "AUTH",
+)
 BAD_RESPONSE = err("The authentication exchange failed")
 CANCELLED = err("Authentication cancelled")
 LINE_TOO_LONG = err("Line too long")
@@ -107,6 +115,11 @@ TOO_MANY_FAILED_LOGINS = err("Too many refused logins, goodbye", "AUTH")
 TOO_MANY_CONNECTIONS = err("Too many connections, try again later", "SYS/TEMP")
 NO_SUCH_MESSAGE = err("No such message")
 MARKED = err("This message is marked as deleted")
+
+
+def greeting(timestamp: bytes) -> bytes:
+    """The first line; with a timestamp it offers APOP (RFC 1939 §7)."""
+    return b"+OK POP3 ready %b\r\n" % timestamp if timestamp else GREETING
 
 
 def challenge(encoded: bytes) -> bytes:

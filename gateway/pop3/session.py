@@ -1,13 +1,19 @@
 """The session: which state it is in, what it waits for, and what an event causes.
 
-The four states are `Authorization`, `Transaction`, UPDATE (a `Commit` outstanding) and
-closed. No reply can get inside a message, because nothing is read while an effect is
-outstanding, and no lease is released twice, because only two places release.
+The states are `Authorization`, `Transaction`, UPDATE (a `Commit` outstanding) and closed, and
+two between the first two, where a SASL exchange ends with a challenge of ours that the client
+has to answer: `Confirming` and `Refusing`. No reply can get inside a message, because nothing
+is read while an effect is outstanding, and no lease is released twice, because only two places
+release.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from gateway.accounts import sasl
+from gateway.accounts.sasl_digest import challenge
+from gateway.accounts.sasl_table import Fresh
 from gateway.errors import BadCommand, BadCredentials, MessageGone, Unavailable
 from gateway.maildrop import Ref
 from gateway.pop3 import commands, replies, update
@@ -35,9 +41,12 @@ from gateway.pop3.events import (
     SendListing,
     TimedOut,
     TlsStarted,
+    VerifierFailed,
+    VerifierTold,
     Wait,
     Waited,
 )
+from gateway.pop3.offer import Means, Offer
 from gateway.pop3.replies import Refused, Then
 from gateway.pop3.settings import Pop3Settings
 from gateway.pop3.transaction import Transaction
@@ -45,6 +54,25 @@ from gateway.pop3.wire import LineBuffer, LineTooLong
 
 _ANSWERED: Final = frozenset(ANSWERED)
 _LAST: Final = frozenset({Close, Abort})
+_USUAL: Final = Offer()
+
+
+@dataclass(frozen=True, slots=True)
+class Confirming:
+    """The maildrop is open; the client has yet to take the server's own proof (RFC 5802)."""
+
+    transaction: Transaction
+    reply: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusing:
+    """The login is refused; the client has yet to take the reason (RFC 7628 §3.2.3)."""
+
+    authorization: Authorization
+
+
+State = Authorization | Confirming | Refusing | Transaction
 
 
 class Session:
@@ -54,6 +82,8 @@ class Session:
         settings: The rules' numbers.
         secure: Whether TLS is active from the start.
         tls_available: Whether STLS can be offered.
+        offer: What a client can log in with.
+        fresh: Where challenges come from.
     """
 
     __slots__ = (
@@ -63,6 +93,7 @@ class Session:
         "_failed_logins",
         "_gone_refs",
         "_lines",
+        "_means",
         "_pending",
         "_refusal",
         "_settings",
@@ -70,12 +101,19 @@ class Session:
     )
 
     def __init__(
-        self, settings: Pop3Settings, *, secure: bool = False, tls_available: bool = False
+        self,
+        settings: Pop3Settings,
+        *,
+        fresh: Fresh,
+        offer: Offer = _USUAL,
+        secure: bool = False,
+        tls_available: bool = False,
     ) -> None:
         self._settings = settings
         self._lines = LineBuffer()
-        self._state: Authorization | Transaction | None = Authorization(
-            settings, secure=secure, tls_available=tls_available
+        self._means = Means(offer, fresh, challenge(fresh) if offer.apop else b"")
+        self._state: State | None = Authorization(
+            settings, self._means, secure=secure, tls_available=tls_available
         )
         self._pending: Effect | None = None
         self._commands = self._bad_commands = self._failed_logins = 0
@@ -105,7 +143,7 @@ class Session:
 
     def greet(self) -> Effects:
         """What a new connection is told."""
-        return [Send(replies.GREETING)]
+        return [Send(replies.greeting(self._means.timestamp))]
 
     def feed(self, data: bytes) -> None:
         """Take octets from the client; `step` looks at them."""
@@ -141,11 +179,14 @@ class Session:
         self._pending = None
         if self._state is None:
             return self._late(event)
-        return self._did(answer(self, event))
+        try:
+            return self._did(answer(self, event))
+        except Refused as refused:
+            return self._did(self._bad(refused.reply))
 
     # ---- commands
 
-    def _line_limit(self, state: Authorization | Transaction) -> int:
+    def _line_limit(self, state: State) -> int:
         """Credentials may be long; where nobody logs in any more there are none."""
         if isinstance(state, Authorization) and (
             state.in_exchange or commands.carries_credentials(self._lines.peek(5))
@@ -153,12 +194,17 @@ class Session:
             return self._settings.max_credentials_line
         return self._settings.max_line
 
-    def _take(self, state: Authorization | Transaction, line: bytes) -> Effects:
+    def _take(self, state: State, line: bytes) -> Effects:
         if isinstance(state, Transaction):
             return state.handle(commands.parse(line))
+        if isinstance(state, Confirming):
+            return self._confirmed(state, line)
         self._commands += 1
         if self._commands > self._settings.max_commands_before_login:
             return self._end([Send(replies.TOO_MANY_COMMANDS)])
+        if isinstance(state, Refusing):
+            self._state = state.authorization
+            return self._refuse()
         if state.in_exchange:
             return state.respond(line)
         return state.handle(commands.parse(line))
@@ -191,26 +237,64 @@ class Session:
         return self._drain()
 
     def _opened(self, event: Opened) -> Effects:
-        self._state = Transaction(self._settings, event.maildrop)
-        return [Send(replies.logged_in(len(event.maildrop), event.maildrop.total))]
+        state = self._authorization()
+        transaction = Transaction(self._settings, state.offer, event.maildrop)
+        reply = replies.logged_in(len(event.maildrop), event.maildrop.total)
+        if state.accepted is None:
+            self._state = transaction
+            return [Send(reply)]
+        self._state = Confirming(transaction, reply)
+        return [Send(replies.challenge(sasl.encode(state.accepted)))]
 
-    def _open_failed(self, event: OpenFailed) -> Effects:
+    def _confirmed(self, state: Confirming, line: bytes) -> Effects:
+        """RFC 5034 §4: what the mechanism says last is a challenge, its answer is empty."""
+        if line:
+            # It does not trust us: as far as it knows, nobody has logged in.
+            return self._end([Send(replies.CANCELLED)])
+        self._state = state.transaction
+        return [Send(state.reply)]
+
+    def _verifier_told(self, event: VerifierTold) -> Effects:
+        return self._authorization().verifier(event.verifier)
+
+    def _verifier_failed(self, event: VerifierFailed) -> Effects:
+        state = self._authorization()
+        state.cancel_exchange()
+        state.refused = None
+        return self._open_failed(event)
+
+    def _open_failed(self, event: OpenFailed | VerifierFailed) -> Effects:
         self._failed_logins += 1
         # No failure of a login may go without a word, not even one that belongs elsewhere.
         row = replies.FAILURES[type(event.failure)]
         self._refusal = row.reply or replies.FAILURES[Unavailable].reply
-        if isinstance(event.failure, BadCredentials) and self._settings.failed_login_delay:
-            return [Wait(self._settings.failed_login_delay)]
-        return self._refused(Waited())
+        if not isinstance(event.failure, BadCredentials):
+            return self._refuse()
+        seconds = max(self._settings.failed_login_delay, event.failure.wait)
+        return [Wait(seconds)] if seconds else self._waited(Waited())
 
-    def _refused(self, _: Waited) -> Effects:
+    def _waited(self, _: Waited) -> Effects:
+        state = self._authorization()
+        if state.refused is None:
+            return self._refuse()
+        self._state = Refusing(state)
+        return [Send(replies.challenge(sasl.encode(state.refused)))]
+
+    def _refuse(self) -> Effects:
         if self._failed_logins < self._settings.max_failed_logins:
             return [Send(self._refusal)]
         return self._end([Send(self._refusal)])
 
+    def _authorization(self) -> Authorization:
+        if not isinstance(self._state, Authorization):
+            raise AssertionError("logged in already")  # noqa: TRY004 - a defect of ours
+        return self._state
+
     def _tls_started(self, _: TlsStarted) -> Effects:
         self._lines.clear()  # RFC 2595 §4: what came before TLS was not protected
-        self._state = Authorization(self._settings, secure=True, tls_available=False)
+        self._state = Authorization(
+            self._settings, self._means, secure=True, tls_available=False
+        )
         return []
 
     def _sent(self, _: BodyDone | ListingDone) -> Effects:
@@ -253,7 +337,8 @@ class Session:
     def _leave(self) -> Effects:
         """End without a word; a login or UPDATE under way releases when it is done."""
         waiting = isinstance(self._pending, Commit | Open)
-        effects: Effects = [Release()] if self.logged_in and not waiting else []
+        has_maildrop = isinstance(self._state, Transaction | Confirming)
+        effects: Effects = [Release()] if has_maildrop and not waiting else []
         self._state = None
         return effects
 
@@ -278,7 +363,9 @@ class Session:
     _ANSWERS: ClassVar[Mapping[type, Callable[..., Effects]]] = {
         Opened: _opened,
         OpenFailed: _open_failed,
-        Waited: _refused,
+        VerifierTold: _verifier_told,
+        VerifierFailed: _verifier_failed,
+        Waited: _waited,
         TlsStarted: _tls_started,
         BodyDone: _sent,
         BodyFailed: _body_failed,

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Final
 
-from gateway.accounts import sasl
 from gateway.maildrop import Maildrop, Marks
 from gateway.pop3 import capa, commands, multiline, replies
 from gateway.pop3.events import (
@@ -15,6 +14,7 @@ from gateway.pop3.events import (
     SendBody,
     SendListing,
 )
+from gateway.pop3.offer import Offer
 from gateway.pop3.replies import Refused
 from gateway.pop3.settings import Pop3Settings
 
@@ -32,10 +32,11 @@ class NoSuchMessage(Exception):
 class Transaction:
     """Numbers never move here: what the upstream does meanwhile is not seen."""
 
-    __slots__ = ("_maildrop", "_marks", "_settings")
+    __slots__ = ("_maildrop", "_marks", "_offer", "_settings")
 
-    def __init__(self, settings: Pop3Settings, maildrop: Maildrop) -> None:
+    def __init__(self, settings: Pop3Settings, offer: Offer, maildrop: Maildrop) -> None:
         self._settings = settings
+        self._offer = offer
         self._maildrop = maildrop
         self._marks = Marks(maildrop)
 
@@ -72,7 +73,7 @@ class Transaction:
         return number - 1
 
     def _capa(self, _: commands.Capa) -> Effects:
-        return [Send(capa.reply(self._settings, list(sasl.MECHANISMS), stls=False))]
+        return [Send(capa.reply(self._settings, self._offer, stls=False))]
 
     def _stat(self, _: commands.Stat) -> Effects:
         return [Send(replies.stat(self.messages, self.octets))]

@@ -1,7 +1,6 @@
 """One client's connection: asks `pop3` what to do and `access` to do it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -13,41 +12,33 @@ from zope.interface import implementer
 
 from gateway.access.open import OpenMaildrop
 from gateway.errors import BodyBroken, Failure
-from gateway.maildrop import Login, Outcome, Ref
+from gateway.maildrop import Outcome, Ref
 from gateway.pop3 import events, multiline
 from gateway.pop3.session import Session
-from gateway.pop3.settings import Pop3Settings
 from gateway.server.body import BodyPipe
-from gateway.server.deeds import Deeds
+from gateway.server.entrance import (
+    WITHOUT_TLS,
+    Listener,
+    Surroundings,
+    TlsState,
+    tls_state,
+)
 from gateway.server.events import (
     Closed,
     Connected,
-    LoggedIn,
-    LoginFailed,
     MessageFailed,
     Updated,
     UpdateFailed,
 )
 from gateway.server.output import OutputGate
-from gateway.server.settings import LimitSettings
-from gateway.server.timers import Clock, Timer
-from gateway.server.transport import ContextFactory, Transport
+from gateway.server.timers import Timer
+from gateway.server.transport import Transport
+from gateway.server.tries import Tries
 from gateway.server.writer import Writer
-from gateway.telemetry import Emitter, printable
+from gateway.telemetry import Emitter
 
 _BODY_DONE = events.BodyDone()
 _READ_AHEAD = 65_536  # octets of commands that may wait for one; then reading stops
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all connections of a listener share."""
-
-    rules: Pop3Settings
-    limits: LimitSettings
-    deeds: Deeds
-    stls: ContextFactory | None
-    clock: Clock
 
 
 @implementer(IHalfCloseableProtocol)
@@ -57,8 +48,8 @@ class Pop3Connection(Protocol):
     Args:
         shared: What all connections share.
         emit: Takes the events of this connection.
+        listener: Where it came in.
         peer: The client's address.
-        secure: Whether TLS is active from the start.
         on_lost: Called once, when the connection is gone.
     """
 
@@ -66,31 +57,34 @@ class Pop3Connection(Protocol):
         self,
         shared: Surroundings,
         emit: Emitter,
+        listener: Listener,
         *,
         peer: str,
-        secure: bool,
         on_lost: Callable[["Pop3Connection"], None],
     ) -> None:
         self._shared = shared
-        self._emit = emit
-        self._peer = peer
-        self._secure = secure
+        self._tries = Tries(shared.deeds, shared.clock, emit, peer=peer, handle=self._handle)
+        self.listener = listener
+        self.peer = peer
+        self._secure = listener.secure
         self._on_lost = on_lost
         self._session = Session(
-            shared.rules, secure=secure, tls_available=shared.stls is not None
+            shared.rules,
+            fresh=shared.fresh,
+            offer=listener.offer_for(peer),
+            secure=listener.secure,
+            tls_available=listener.stls is not None,
         )
         self._gate = OutputGate(self._output_full, self._output_free)
         clock, limits = shared.clock, shared.limits
         # Until login it runs through; after it each command starts it again.
         self._silence_timer = Timer(clock, limits.login_timeout, self._timed_out)
         self._stalled_timer = Timer(clock, limits.stalled_timeout, self._abort_stalled)
-        self._wait_timer: Timer | None = None
         self._opened: OpenMaildrop | None = None
         self._pipe: BodyPipe | None = None
         self._listing: Iterator[bytes] | None = None
         self._at_hand: Callable[[Ref], list[bytes] | None] | None = None
         self._working = self._reading_paused = self._no_more_input = False
-        self._user = ""
         self._reason = "client"
         self._retrieved = self._octets = self._removed = 0
         self._since = clock.seconds()
@@ -107,7 +101,7 @@ class Pop3Connection(Protocol):
         self.transport.setTcpKeepAlive(True)
         self.transport.registerProducer(self._gate, True)
         self._writer = Writer(self.transport)
-        self._emit(Connected(self._secure))
+        self._tries.emit(Connected(self._secure))
         self._silence_timer.restart()
         self._carry_out(self._session.greet())
         self._writer.flush()
@@ -130,8 +124,7 @@ class Pop3Connection(Protocol):
         self._writer.go_the_long_way()
         self._silence_timer.stop()
         self._stalled_timer.stop()
-        if self._wait_timer is not None:
-            self._wait_timer.stop()
+        self._tries.stop()
         # Before anything ends: a message cut short is not delivered, and what the client
         # sent behind RETR (DELE, QUIT) must not be carried out as if it were.
         effects = self._session.handle(events.Gone())
@@ -146,6 +139,11 @@ class Pop3Connection(Protocol):
         """The server is stopping: finish what is under way, then close."""
         self._reason = "shutdown"
         self._handle(events.Draining())
+
+    @property
+    def tls(self) -> TlsState:
+        """What TLS was agreed upon with the client."""
+        return tls_state(self.transport) if self._secure else WITHOUT_TLS
 
     @property
     def updating(self) -> bool:
@@ -220,27 +218,29 @@ class Pop3Connection(Protocol):
     def _start_tls(self, _: events.StartTls) -> None:
         self._writer.flush()
         self._writer.go_the_long_way()
-        self.transport.startTLS(self._shared.stls)
+        self.transport.startTLS(self.listener.stls)
         self._secure = True
         self._silence_timer.restart()
         self._carry_out(self._session.handle(events.TlsStarted()))
 
     def _open(self, effect: events.Open) -> None:
         self._writer.flush()
-        self._user = printable(effect.user)
-        self._emit = self._emit.bind(user=self._user)
-        login = Login(effect.user, effect.password, self._peer)
-        self._shared.deeds.open(login, self._emit, self._open_done)
+        self._tries.open(effect, self.tls, self._open_done)
+
+    def _ask_verifier(self, effect: events.AskVerifier) -> None:
+        self._writer.flush()
+        self._tries.ask_verifier(effect)
 
     def _open_done(self, result: OpenMaildrop | Failure) -> None:
         if isinstance(result, Failure):
-            self._emit(LoginFailed(self._user, type(result).__name__, result.detail))
+            self._tries.failed(result)
             self._handle(events.OpenFailed(result))
             return
         self._opened = result
         # A driver that asks for messages ahead of the client has them at hand.
         self._at_hand = getattr(result.upstream, "at_hand", None)
-        self._emit(LoggedIn(len(result.maildrop), result.maildrop.total))
+        # Before anything else: the session may close the transport, and with it its TLS.
+        self._tries.succeeded(result, self.tls)
         if self._session.closed:
             self._silence_timer.stop()
         else:
@@ -248,11 +248,7 @@ class Pop3Connection(Protocol):
         self._handle(events.Opened(result.maildrop))
 
     def _wait(self, effect: events.Wait) -> None:
-        def waited() -> None:
-            self._handle(events.Waited())
-
-        self._wait_timer = Timer(self._shared.clock, effect.seconds, waited)
-        self._wait_timer.restart()
+        self._tries.wait(effect)
 
     def _send_body(self, effect: events.SendBody) -> None:
         if self._at_hand is not None and effect.top is None:
@@ -262,7 +258,7 @@ class Pop3Connection(Protocol):
                 return
         self._writer.flush()
         delivered = maybeDeferred(self._deliver, effect)
-        self._shared.deeds.run(delivered, self._emit, partial(self._body_done, effect))
+        self._shared.deeds.run(delivered, self._tries.emit, partial(self._body_done, effect))
 
     def _send_whole(self, chunks: list[bytes]) -> None:
         """One write for a message that is all here: a pipe would cost more than the message."""
@@ -292,7 +288,7 @@ class Pop3Connection(Protocol):
             self._handle(_BODY_DONE)
             return
         if not self._session.closed:
-            self._emit(MessageFailed(type(result).__name__, result.detail))
+            self._tries.emit(MessageFailed(type(result).__name__, result.detail))
         if pipe is not None and pipe.begun:
             # Whatever it was: a message with an end missing must not get one.
             result = BodyBroken(result.detail)
@@ -314,15 +310,17 @@ class Pop3Connection(Protocol):
 
     def _commit(self, effect: events.Commit) -> None:
         self._writer.flush()
-        self._shared.deeds.update(self._maildrop(), effect.plan, self._emit, self._commit_done)
+        self._shared.deeds.update(
+            self._maildrop(), effect.plan, self._tries.emit, self._commit_done
+        )
 
     def _commit_done(self, result: Outcome | Failure) -> None:
         if isinstance(result, Failure):
-            self._emit(UpdateFailed(type(result).__name__, result.detail))
+            self._tries.emit(UpdateFailed(type(result).__name__, result.detail))
             self._handle(events.CommitFailed(result))
             return
         self._removed = len(result.removed)
-        self._emit(Updated(len(result.removed), len(result.kept)))
+        self._tries.emit(Updated(len(result.removed), len(result.kept)))
         self._handle(events.CommitDone(result))
 
     def _release(self, _: events.Release) -> None:
@@ -331,7 +329,7 @@ class Pop3Connection(Protocol):
         The answer leaves with the close that follows, so that a client that has read it and
         comes back at once, to another worker, does not find its own lease.
         """
-        self._shared.deeds.release(self._maildrop(), self._emit)
+        self._shared.deeds.release(self._maildrop(), self._tries.emit)
         self._opened = self._at_hand = None
 
     def _close(self, _: events.Close) -> None:
@@ -373,9 +371,9 @@ class Pop3Connection(Protocol):
 
     def _report(self) -> None:
         seconds = self._shared.clock.seconds() - self._since
-        self._emit(
+        self._tries.emit(
             Closed(
-                user=self._user,
+                user=self._tries.user,
                 retrieved=self._retrieved,
                 octets=self._octets,
                 removed=self._removed,
@@ -388,6 +386,7 @@ class Pop3Connection(Protocol):
         events.Send: _send,
         events.StartTls: _start_tls,
         events.Open: _open,
+        events.AskVerifier: _ask_verifier,
         events.Wait: _wait,
         events.SendBody: _send_body,
         events.SendListing: _send_listing,

@@ -15,7 +15,7 @@ from gateway.access.journal import Journal
 from gateway.access.open import Opener, OpenMaildrop
 from gateway.access.update import update
 from gateway.errors import Failure, Unavailable
-from gateway.maildrop import CommitPlan, Login, Outcome
+from gateway.maildrop import Attempt, CommitPlan, Outcome, ScramVerifier
 from gateway.server.events import InternalError
 from gateway.telemetry import Emitter
 
@@ -30,9 +30,13 @@ class Deeds:
         self._journal = journal
         self._running: set[Deferred[None]] = set()
 
-    def open(self, login: Login, emit: Emitter, done: "Done[OpenMaildrop]") -> None:
+    def open(self, attempt: Attempt, emit: Emitter, done: "Done[OpenMaildrop]") -> None:
         """Open a maildrop."""
-        self.run(self._opener.open(login), emit, done)
+        self.run(self._opener.open(attempt), emit, done)
+
+    def verifier(self, user: bytes, emit: Emitter, done: "Done[ScramVerifier]") -> None:
+        """Look up what SCRAM needs."""
+        self.run(self._opener.verifier(user), emit, done)
 
     def update(
         self, opened: OpenMaildrop, plan: CommitPlan, emit: Emitter, done: "Done[Outcome]"

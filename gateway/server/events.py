@@ -23,6 +23,25 @@ class ConnectionRefused(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideFence(Event):
+    """Somebody connected from outside the networks of a fenced listener, and was cut off."""
+
+    level: ClassVar[Level] = "warning"
+    peer: str
+    listener: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyTls(Event):
+    """A client logged in by a version of TLS that is not safe any more."""
+
+    level: ClassVar[Level] = "warning"
+    peer: str
+    version: str
+    cipher: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedIn(Event):
     """A maildrop was opened; at the end of the session `Closed` tells the same and more."""
 

@@ -1,6 +1,5 @@
 """Listening sockets and the connections accepted from them."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -11,31 +10,17 @@ from twisted.python.failure import Failure as TwistedFailure
 
 from gateway.errors import Misconfigured
 from gateway.pop3 import replies
-from gateway.server.connection import Pop3Connection, Surroundings
-from gateway.server.events import ConnectionRefused
+from gateway.server.connection import Pop3Connection
+from gateway.server.entrance import Listener, Surroundings
+from gateway.server.events import ConnectionRefused, OutsideFence
 from gateway.server.limits import Places
 from gateway.server.timers import Timer
-from gateway.server.transport import ContextFactory, Endpoint, Port, Transport
+from gateway.server.transport import Port, Transport
 from gateway.telemetry import Emitter
 from gateway.tls import server_factory
 
 _AGAIN = 5.0
 """Seconds between two looks, in a drain's overtime, for clients to be cut off."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """One place to listen at.
-
-    Attributes:
-        name: What the administrator calls it; for errors and the ready line.
-        endpoint: The socket.
-        tls: The certificate if it speaks TLS from the first octet.
-    """
-
-    name: str
-    endpoint: Endpoint
-    tls: ContextFactory | None
 
 
 class Server:
@@ -67,10 +52,11 @@ class Server:
         Raises:
             Misconfigured: It cannot be listened at.
         """
-        secure = listener.tls is not None
-        factory: Any = _ConnectionFactory(self, secure=secure)
+        factory: Any = _ConnectionFactory(self, listener)
         if listener.tls is not None:
             factory = server_factory(listener.tls, factory)
+        if listener.fence is not None:
+            factory = _Gate(listener, factory, self._emit)
         try:
             port = await listener.endpoint.listen(factory)
         except Exception as error:
@@ -101,9 +87,9 @@ class Server:
         again.stop()
         await self._shared.deeds.finished()
 
-    def accept(self, address: IAddress | None, *, secure: bool) -> Protocol:
+    def accept(self, address: IAddress | None, listener: Listener) -> Protocol:
         """The protocol for a new connection: a session, or a refusal."""
-        peer = address.host if isinstance(address, IPv4Address | IPv6Address) else ""
+        peer = _host(address)
         if not self._count.enter(peer):
             self._emit(ConnectionRefused(peer))
             return _Refusal(self._shared)
@@ -111,8 +97,8 @@ class Server:
         connection = Pop3Connection(
             self._shared,
             self._emit.bind(session=self._serial, peer=peer),
+            listener,
             peer=peer,
-            secure=secure,
             on_lost=self._lost,
         )
         self._peers[connection] = peer
@@ -135,12 +121,36 @@ class Server:
 class _ConnectionFactory(Factory):
     noisy = False
 
-    def __init__(self, server: Server, *, secure: bool) -> None:
+    def __init__(self, server: Server, listener: Listener) -> None:
         self._server = server
-        self._secure = secure
+        self._listener = listener
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        return self._server.accept(addr, secure=self._secure)
+        return self._server.accept(addr, self._listener)
+
+
+class _Gate(Factory):
+    """In front of everything, TLS too: who is outside the fence gets not one octet."""
+
+    noisy = False
+
+    def __init__(self, listener: Listener, inside: Any, emit: Emitter) -> None:
+        self._listener = listener
+        self._inside = inside
+        self._emit = emit
+
+    def doStart(self) -> None:  # noqa: N802 - Twisted's name
+        self._inside.doStart()
+
+    def doStop(self) -> None:  # noqa: N802 - Twisted's name
+        self._inside.doStop()
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        peer, fence = _host(addr), self._listener.fence
+        if fence is not None and fence.admits(peer):
+            return self._inside.buildProtocol(addr)
+        self._emit(OutsideFence(peer, self._listener.name))
+        return None  # Twisted closes the socket
 
 
 class _Refusal(Protocol):
@@ -164,6 +174,10 @@ class _Refusal(Protocol):
 
     def _abort(self) -> None:
         self.transport.abortConnection()
+
+
+def _host(address: IAddress | None) -> str:
+    return address.host if isinstance(address, IPv4Address | IPv6Address) else ""
 
 
 def _text(address: IAddress) -> str:

@@ -1,10 +1,44 @@
 """What can be set about listening and about limits towards clients."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from gateway.settings import Section
+
+
+class FencedListener(Section):
+    """A place to listen at for the clients of some networks alone: old devices, above all.
+
+    Everybody else is cut off at once, before any TLS. Inside the fence passwords may come
+    in clear. Write one such table for each place.
+    """
+
+    address: str = Field(description="`HOST:PORT` or `systemd:NAME`.")
+    allow: tuple[str, ...] = Field(
+        min_length=1,
+        description="Networks whose clients may connect, each with an address or a network "
+        "such as `192.0.2.0/24` or `2001:db8::/64`.",
+    )
+    tls: Literal["none", "stls", "implicit"] = Field(
+        default="none",
+        description="`none`: no TLS; `stls`: clients may upgrade by STLS; `implicit`: TLS from "
+        "the first octet.",
+    )
+    legacy_tls: bool = Field(
+        default=False,
+        description="Whether TLS 1.0 and 1.1 and their ciphers will do. They protect from "
+        "nobody who is serious about it, so the fence must not be the whole Internet.",
+    )
+    cert: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate and its chain, if it is not that of "
+        "`[listen]`.",
+    )
+    key: Path | None = Field(
+        default=None, description="PEM file with the private key that belongs to `cert`."
+    )
 
 
 class ListenSettings(Section):
@@ -24,6 +58,15 @@ class ListenSettings(Section):
         default=None, description="PEM file with the certificate and its chain."
     )
     key: Path | None = Field(default=None, description="PEM file with the private key.")
+    allow_plaintext_login: bool = Field(
+        default=False,
+        description="Whether clients of other machines may log in without TLS, with passwords "
+        "and mail readable on the way. On loopback and at fenced listeners they always may; "
+        "elsewhere USER and PASS, and AUTH with a password or a token, are refused.",
+    )
+    fenced: tuple[FencedListener, ...] = Field(
+        default=(), description="More places to listen at, each for some networks alone."
+    )
 
 
 class LimitSettings(Section):

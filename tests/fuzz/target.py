@@ -11,10 +11,15 @@ from pathlib import Path
 # To be run as a program from anywhere.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from pydantic import SecretBytes
+
 from gateway import errors
-from gateway.maildrop import Maildrop, Outcome
+from gateway.accounts.sasl_scram import make_verifier
+from gateway.accounts.sasl_table import MECHANISMS
+from gateway.maildrop import Maildrop, Outcome, ScramVerifier
 from gateway.pop3 import events, replies
 from gateway.pop3.multiline import Stuffer, TopCutter
+from gateway.pop3.offer import Offer
 from gateway.pop3.session import Session
 from gateway.pop3.settings import Pop3Settings
 
@@ -26,6 +31,13 @@ COMMIT_ENDS = (
     events.CommitDone(Outcome((), (1, 2, 3))),
     events.CommitFailed(errors.EpochChanged()),
     events.CommitFailed(errors.Unavailable()),
+)
+OFFER = Offer(tuple(MECHANISMS), apop=True)
+VERIFIERS = (
+    events.VerifierTold(make_verifier("d", SecretBytes(PASSWORD), b"sixteen octets..")),
+    events.VerifierTold(ScramVerifier("", b"short", 1, b"", b"")),
+    events.VerifierFailed(errors.Unavailable()),
+    events.VerifierFailed(errors.BadCredentials("upstream text")),
 )
 BODY_ENDS = (
     None,
@@ -45,7 +57,7 @@ class Host:
     """
 
     def __init__(self, choices=b"", *, tls=True):
-        self.session = Session(RULES, tls_available=tls)
+        self.session = Session(RULES, fresh=lambda: b"fresh", offer=OFFER, tls_available=tls)
         self.choices = iter(choices)
         self.seen, self.written = [], b""
         self.opened = self.released = 0
@@ -72,6 +84,8 @@ class Host:
     def answer(self, effect):
         if isinstance(effect, events.Open):
             return self.login(effect)
+        if isinstance(effect, events.AskVerifier):
+            return self.choose(VERIFIERS)
         if isinstance(effect, events.SendBody):
             failure = self.choose(BODY_ENDS)
             return events.BodyFailed(effect.ref, failure) if failure else events.BodyDone()
@@ -83,7 +97,11 @@ class Host:
         return events.TlsStarted() if isinstance(effect, events.StartTls) else events.Waited()
 
     def login(self, effect):
-        if effect.password.get_secret_value() != PASSWORD:
+        if isinstance(effect.proof, SecretBytes):
+            right = effect.proof.get_secret_value() == PASSWORD
+        else:
+            right = self.choose((True, False))
+        if not right:
             return events.OpenFailed(errors.BadCredentials("upstream text"))
         self.opened += 1
         return events.Opened(MAILDROP)

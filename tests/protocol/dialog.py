@@ -6,10 +6,12 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.protocol import proofs
+
 FOLDER = Path(__file__).parent / "dialogs"
 # Directives that only a fake upstream, or time, can carry out.
-NOT_OVER_TCP = {"backend", "timeout", "drain", "settings"}
-FIRST = {"maildrop", "account", "settings", "tls", "without"}
+NOT_OVER_TCP = {"backend", "timeout", "drain", "settings", "offer"}
+FIRST = {"maildrop", "account", "settings", "tls", "offer", "without"}
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|\{(.+?)\*(\d+)\}|(.))", re.DOTALL)
 _NAMES = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0"}
@@ -38,6 +40,7 @@ class Dialog:
     account: tuple[bytes, bytes] | None = None
     settings: dict = field(default_factory=dict)
     tls: str = "none"
+    offer: str = "usual"
     steps: list[Step] = field(default_factory=list)
 
     @property
@@ -105,6 +108,8 @@ def _prepare(dialog, step):
         dialog.account = (user, password)
     elif step.kind == "tls":
         dialog.tls = step.text
+    elif step.kind == "offer":
+        dialog.offer = step.text
     elif step.kind == "settings":
         for word in shlex.split(step.text):
             key, _, value = word.partition("=")
@@ -174,6 +179,9 @@ class Player:
             "{password64}": base64.b64encode(password),
             "{plain64}": base64.b64encode(b"\0" + user + b"\0" + password),
         }
+        words |= proofs.words(user, password)
+        if "{scram" in text:
+            words |= proofs.scram(user, password)
         for word, value in words.items():
             text = text.replace(word, "".join(f"\\x{octet:02x}" for octet in value))
         return text

@@ -8,8 +8,9 @@ from gateway.access.delay import LoginDelays
 from gateway.access.lease import ProcessLeases
 from gateway.access.open import Opener, account_of
 from gateway.maildrop import Login
-from gateway.server.connection import Pop3Connection, Surroundings
+from gateway.server.connection import Pop3Connection
 from gateway.server.deeds import Deeds
+from gateway.server.entrance import Listener, Surroundings
 from gateway.server.events import InternalError
 from gateway.server.settings import LimitSettings
 from gateway.telemetry import Emitter
@@ -82,6 +83,15 @@ class MemoryTransport:
         assert self.written == b"" or self.written.endswith(b"\r\n")
         self.tls = True
 
+    def getHandle(self):
+        return self
+
+    def get_cipher_name(self):
+        return "TLS_OF_TESTS"
+
+    def get_protocol_version_name(self):
+        return "TLSv1.3"
+
     def setTcpNoDelay(self, _):
         pass
 
@@ -120,7 +130,8 @@ class MemoryRunner(FakeRunner):
         self.events, self.lost, self.other_lease = [], 0, None
         emit = Emitter(lambda event, _: self.events.append(event))
         opener = Opener(
-            self.backend,
+            door=self.door,
+            backends=lambda _: self.backend,
             upstream="fake",
             leases=self.leases,
             journal=self.journal,
@@ -128,11 +139,12 @@ class MemoryRunner(FakeRunner):
             emit=emit,
         )
         stls = None if dialog.tls == "none" else object()
-        shared = Surroundings(
-            self.rules, self.limits, Deeds(opener, self.journal), stls, self.clock
-        )
+        deeds = Deeds(opener, self.journal)
+        shared = Surroundings(self.rules, self.limits, deeds, self.clock, lambda: b"fresh")
+        tls = stls if dialog.tls == "active" else None
+        listener = Listener("here", None, tls, stls, offer=self.offer)
         self.connection = Pop3Connection(
-            shared, emit, peer="192.0.2.1", secure=dialog.tls == "active", on_lost=self.on_lost
+            shared, emit, listener, peer="192.0.2.1", on_lost=self.on_lost
         )
         self.transport = MemoryTransport(self.connection, self.high_water)
         self.connection.makeConnection(self.transport)

@@ -3,14 +3,26 @@
 from twisted.internet.defer import Deferred
 
 from gateway.errors import BodyBroken, MaildropBusy
-from gateway.maildrop import Login
+from gateway.maildrop import Attempt
 from gateway.pop3 import events, replies
 from gateway.pop3.multiline import Stuffer, TopCutter
+from gateway.pop3.offer import Offer
 from gateway.pop3.session import Session
 from gateway.pop3.settings import Pop3Settings
 from tests.protocol import faults
 from tests.protocol.maildrops import MAILDROPS
 from tests.support.fake_backend import FakeBackend
+from tests.support.known_devices import KnownDevice
+
+
+# What `@offer` may be about.
+ALL = (b"SCRAM-SHA-256", b"CRAM-MD5", b"OAUTHBEARER", b"XOAUTH2", b"PLAIN", b"LOGIN")
+OFFERS = {
+    "usual": Offer(),
+    "everything": Offer(ALL, apop=True),
+    "nothing in clear": Offer(ALL, apop=True, clear=False),
+    "only passwords": Offer(clear=False),
+}
 
 
 class FakeRunner:
@@ -20,6 +32,8 @@ class FakeRunner:
         self.user, self.password = dialog.account or (b"user", b"pass word")
         self.backend = FakeBackend(MAILDROPS[dialog.maildrop], self.user, self.password)
         self.rules = Pop3Settings(**{"failed_login_delay": 0, **dialog.settings})
+        self.offer = OFFERS[dialog.offer]
+        self.door = KnownDevice(self.user, self.password)
         self.received = b""
         self.position = 0
 
@@ -64,7 +78,11 @@ class PureRunner(FakeRunner):
     def __init__(self, dialog):
         super().__init__(dialog)
         self.session = Session(
-            self.rules, secure=dialog.tls == "active", tls_available=dialog.tls != "none"
+            self.rules,
+            fresh=lambda: b"fresh",
+            offer=self.offer,
+            secure=dialog.tls == "active",
+            tls_available=dialog.tls != "none",
         )
         self.closed = self.reset = self.gone = self.leased_elsewhere = False
         self.upstream = None
@@ -150,7 +168,8 @@ class PureRunner(FakeRunner):
         self.run(self.open(effect), self.tell, lambda e: self.tell(events.OpenFailed(e)))
 
     async def open(self, effect):
-        upstream = await self.backend.open(Login(effect.user, effect.password))
+        admission = await self.door.admit(Attempt(effect.user, effect.proof))
+        upstream = await self.backend.open(admission.login)
         try:
             if self.leased_elsewhere:
                 raise MaildropBusy("held")
@@ -161,6 +180,11 @@ class PureRunner(FakeRunner):
         self.upstream = upstream
         self.opened += 1
         return events.Opened(maildrop)
+
+    def on_askverifier(self, effect):
+        self.run(
+            self.door.verifier(effect.user), lambda v: self.tell(events.VerifierTold(v)), None
+        )
 
     def on_wait(self, _):
         self.tell(events.Waited())

@@ -102,6 +102,7 @@ class RunningGateway:
         # A wrong password is answered at once: the delay has its own tests.
         tables = {} if self._workers is None else {"workers": self._workers}
         tables["pop3"] = {"failed_login_delay": 0, "max_failed_logins": 100}
+        tables["accounts"] = {"throttle": {"longest_wait": 0, "address_limit": 1000}}
         for name, table in self._settings.items():
             tables[name] = {**tables.get(name, {}), **table}
         return tables

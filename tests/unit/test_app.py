@@ -10,7 +10,8 @@ import pytest_twisted
 from twisted.internet.threads import deferToThread
 
 from gateway.app import backend
-from gateway.app.gateway import Gateway, ServerCertificate
+from gateway.app.entrances import ServerCertificate
+from gateway.app.gateway import Gateway
 from gateway.app.program import share_of
 from gateway.app.sockets import open_all
 from gateway.backend.embedded.driver import MaildirBackend

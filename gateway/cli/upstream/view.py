@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred
 
-from gateway.accounts import sasl
 from gateway.backend.port import Backend, Capabilities
 from gateway.cli.upstream.findings import CheckFailed, Finding, bad, counted, doubt, good, note
 from gateway.cli.upstream.inbox import Inbox
 from gateway.errors import BadCredentials, Failure
 from gateway.maildrop import Login, Maildrop
 from gateway.pop3 import capa, replies
+from gateway.pop3.offer import Offer
 from gateway.pop3.settings import Pop3Settings
 from gateway.telemetry import Event
 
@@ -74,7 +74,7 @@ def seen_by_a_client(view: View, rules: Pop3Settings, *, stls: bool) -> Iterator
     shown = [f"{number} {one.decode('ascii')}" for number, one in enumerate(ids, 1)]
     more = len(maildrop) - len(shown)
     yield note(f"UIDL  {', '.join(shown) or 'nothing'}{f' and {more} more' if more else ''}")
-    lines = capa.reply(rules, list(sasl.MECHANISMS), stls=stls).split(b"\r\n")[1:-2]
+    lines = capa.reply(rules, Offer(), stls=stls).split(b"\r\n")[1:-2]
     yield note(f"CAPA  {', '.join(map(_text, lines))}")
 
 

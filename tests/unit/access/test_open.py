@@ -127,7 +127,8 @@ def test_a_journal_that_cannot_be_read_fails_the_login(world, monkeypatch):
 def test_a_plan_of_another_upstream_is_never_carried_out(world):
     world.journal.record(ACCOUNT, CommitPlan("7", (11,)))
     other = Opener(
-        world.upstream,
+        door=world.door,
+        backends=lambda _: world.upstream,
         upstream="elsewhere://",
         leases=world.leases,
         journal=world.journal,

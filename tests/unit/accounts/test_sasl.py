@@ -10,8 +10,13 @@ from pydantic import SecretBytes
 
 from gateway.accounts import sasl
 from gateway.accounts.sasl import Credentials, SaslError
+from gateway.accounts.sasl_table import MECHANISMS
 
 WITHOUT_NUL = st.binary(min_size=1, max_size=30).filter(lambda text: b"\0" not in text)
+
+
+def fresh():
+    return b"fresh"
 
 
 def credentials(user, password):
@@ -59,14 +64,18 @@ def test_login_refuses_at_its_end(user, password):
 
 
 def test_exchanges_do_not_share_state():
-    first, second = sasl.MECHANISMS[b"LOGIN"](), sasl.MECHANISMS[b"LOGIN"]()
+    first, second = MECHANISMS[b"LOGIN"](fresh), MECHANISMS[b"LOGIN"](fresh)
     first.respond(b"one")
     assert second.respond(b"two") == b"Password:"
     assert first.respond(b"x") == credentials(b"one", b"x")
 
 
 def test_first_challenges():
-    assert {name: make().first_challenge for name, make in sasl.MECHANISMS.items()} == {
+    assert {name: make(fresh).first_challenge for name, make in MECHANISMS.items()} == {
+        b"SCRAM-SHA-256": b"",
+        b"CRAM-MD5": b"<fresh@pop3-gateway>",
+        b"OAUTHBEARER": b"",
+        b"XOAUTH2": b"",
         b"PLAIN": b"",
         b"LOGIN": b"Username:",
     }

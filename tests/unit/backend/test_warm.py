@@ -6,7 +6,7 @@ from pydantic import SecretBytes
 from twisted.internet.defer import Deferred
 
 from gateway.backend.warm import WarmConnections, WarmSettings
-from gateway.errors import BadCredentials, Unavailable
+from gateway.errors import BadCredentials, ConsentMissing, Unavailable
 from gateway.maildrop import Login
 
 SECRET = b"open sesame"
@@ -53,7 +53,7 @@ class Upstream:
         if self.answer is not None:
             await self.answer
         known = self.passwords.get(login.user, SECRET)
-        if login.password.get_secret_value() != known:
+        if login.tokens is None and login.password.get_secret_value() != known:
             raise BadCredentials("no")
         self.sessions.append(Session(len(self.sessions)))
         return self.sessions[-1]
@@ -61,6 +61,15 @@ class Upstream:
     @property
     def open_sessions(self):
         return [session.number for session in self.sessions if not session.closed]
+
+
+class Tokens:
+    failure = None
+
+    async def token(self):
+        if self.failure is not None:
+            raise self.failure
+        return b"token"
 
 
 class Place:
@@ -78,8 +87,8 @@ class Place:
         )
         return self
 
-    async def login(self, user=b"ann", password=SECRET, peer=""):
-        return await self.warm.open(Login(user, SecretBytes(password), peer))
+    async def login(self, user=b"ann", password=SECRET, peer="", tokens=None):
+        return await self.warm.open(Login(user, SecretBytes(password), peer, tokens))
 
     async def poll(self, *args, **more):
         """Log in and leave; returns which upstream session it had."""
@@ -114,6 +123,52 @@ async def test_a_wrong_password_goes_upstream_and_leaves_it(place, wrong):
     assert place.upstream.logins == [b"ann"] * 2
     assert await place.poll() == 0
     assert len(place.upstream.logins) == 2
+
+
+@pytest.mark.parametrize("password", [b"", b"token", b"tokens"])
+@pytest_twisted.ensureDeferred
+async def test_no_password_gets_what_a_token_has_opened(place, password):
+    """Least of all an empty one: a login with tokens has that, and sends it nowhere."""
+    assert await place.poll(password=b"", tokens=Tokens()) == 0
+    with pytest.raises(BadCredentials):
+        await place.poll(password=password)
+    assert place.upstream.logins == [b"ann"] * 2
+    assert await place.poll(password=b"", tokens=Tokens()) == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_token_gets_what_a_password_has_opened(place):
+    place.upstream.passwords[b"ann"] = b""
+    assert await place.poll(password=b"") == 0
+    assert await place.poll(password=b"", tokens=Tokens()) == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_consent_known_to_be_gone_ends_the_kept_session(place):
+    tokens = Tokens()
+    assert await place.poll(password=b"", tokens=tokens) == 0
+    tokens.failure = ConsentMissing("withdrawn")
+    with pytest.raises(ConsentMissing):
+        await place.poll(password=b"", tokens=tokens)
+    assert place.upstream.open_sessions == []
+    assert place.upstream.logins == [b"ann"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_missing_consent_is_no_reason_to_end_what_a_password_has_opened(place):
+    await place.poll()
+    tokens = Tokens()
+    tokens.failure = ConsentMissing("withdrawn")
+    await place.poll(password=b"", tokens=tokens)  # this upstream asks for no token
+    assert place.upstream.logins == [b"ann"] * 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_kept_session_needs_no_provider(place):
+    tokens = Tokens()
+    assert await place.poll(password=b"", tokens=tokens) == 0
+    tokens.failure = Unavailable("the provider is down")
+    assert await place.poll(password=b"", tokens=tokens) == 0
 
 
 @pytest_twisted.ensureDeferred

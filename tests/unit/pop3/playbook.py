@@ -1,5 +1,7 @@
 """Drives a session by lines and events, and keeps what came out of it."""
 
+import itertools
+
 from gateway.maildrop import Maildrop
 from gateway.pop3.events import (
     Abort,
@@ -13,10 +15,12 @@ from gateway.pop3.events import (
     SendListing,
     TlsStarted,
 )
+from gateway.pop3.offer import Offer
 from gateway.pop3.session import Session
 from gateway.pop3.settings import Pop3Settings
 
 USER, PASSWORD = b"mrose", b"secret"
+USUAL = Offer()
 
 
 def maildrop(*octets):
@@ -51,12 +55,20 @@ class Playbook:
         octets: Sizes of the messages that `login` finds.
         tls: Passed on to the session as `tls_available`.
         secure: Passed on to the session.
+        offer: Passed on to the session; its challenges have `fresh-1`, `fresh-2` in them.
         settings: Changes to the defaults; a failed login is answered without delay.
     """
 
-    def __init__(self, *octets, tls=False, secure=False, **settings):
+    def __init__(self, *octets, tls=False, secure=False, offer=USUAL, **settings):
         settings.setdefault("failed_login_delay", 0)
-        self.session = Session(Pop3Settings(**settings), secure=secure, tls_available=tls)
+        numbers = itertools.count(1)
+        self.session = Session(
+            Pop3Settings(**settings),
+            fresh=lambda: b"fresh-%d" % next(numbers),
+            offer=offer,
+            secure=secure,
+            tls_available=tls,
+        )
         self.maildrop = maildrop(*octets)
         self.seen = list(self.session.greet())
         self.opened = 0

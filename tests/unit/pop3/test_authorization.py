@@ -5,9 +5,25 @@ import base64
 import pytest
 from pydantic import SecretBytes
 
-from gateway.errors import BadCredentials
+from gateway.accounts.sasl_scram import make_verifier
+from gateway.accounts.sasl_table import MECHANISMS
+from gateway.errors import BadCredentials, Unavailable
+from gateway.maildrop import Digest, ScramVerifier
 from gateway.pop3 import replies
-from gateway.pop3.events import Close, Open, OpenFailed, Send, StartTls, TlsStarted
+from gateway.pop3.events import (
+    AskVerifier,
+    Close,
+    Open,
+    OpenFailed,
+    Send,
+    StartTls,
+    TlsStarted,
+    VerifierFailed,
+    VerifierTold,
+    Wait,
+    Waited,
+)
+from gateway.pop3.offer import Offer
 from tests.unit.pop3.playbook import Playbook, kinds, sent
 
 PLAIN = base64.b64encode(b"\0mrose\0secret")
@@ -54,7 +70,7 @@ def test_password_is_every_octet_after_the_one_blank(line):
     book = Playbook()
     book.say(b"USER mrose")
     (effect,) = book.say(line)
-    assert effect.password.get_secret_value() == line[5:]
+    assert effect.proof.get_secret_value() == line[5:]
 
 
 def test_auth_plain_with_initial_response():
@@ -125,7 +141,7 @@ def test_response_gets_the_limit_of_credentials():
     book = Playbook()
     book.say(b"AUTH PLAIN")
     (effect,) = book.say(base64.b64encode(b"\0mrose\0" + secret))
-    assert effect.password.get_secret_value() == secret
+    assert effect.proof.get_secret_value() == secret
 
 
 @pytest.mark.parametrize(
@@ -176,3 +192,123 @@ def test_stls_inside_an_exchange_is_a_response():
     effects = book.say(b"AUTH PLAIN", b"STLS")
     assert kinds(effects) == [Send, Send]
     assert sent(effects).endswith(replies.BAD_RESPONSE)
+
+
+# ---- what is on offer
+
+EVERYTHING = Offer(tuple(MECHANISMS), apop=True)
+FIRST = base64.b64encode(b"n,,n=mrose,r=abc")
+VERIFIER = make_verifier("printer", SecretBytes(b"secret"), b"salt of a test..")
+
+
+def test_the_timestamp_of_the_greeting_is_the_challenge_of_apop():
+    book = Playbook(offer=EVERYTHING)
+    assert sent(book.seen) == b"+OK POP3 ready <fresh-1@pop3-gateway>\r\n"
+    digest = b"c4c9334bac560ecc979e58001b3e22fb"
+    assert book.say(b"APOP mrose " + digest) == [
+        Open(b"mrose", Digest("apop", b"<fresh-1@pop3-gateway>", digest))
+    ]
+
+
+def test_the_timestamp_is_good_for_apop_after_stls():
+    book = Playbook(offer=EVERYTHING, tls=True)
+    book.start_tls()
+    (effect,) = book.say(b"APOP mrose " + b"0" * 32)
+    assert effect.proof.challenge == b"<fresh-1@pop3-gateway>"
+
+
+def test_apop_that_is_not_on_offer_is_an_unknown_command():
+    assert Playbook().ask(b"APOP mrose " + b"0" * 32) == BAD_COMMAND
+
+
+def test_every_exchange_of_cram_md5_has_a_challenge_of_its_own():
+    book = Playbook(offer=EVERYTHING)
+    first, second = book.ask(b"AUTH CRAM-MD5"), None
+    book.ask(b"*")
+    second = book.ask(b"AUTH CRAM-MD5")
+    assert first != second
+
+
+def test_scram_asks_for_the_verifier():
+    book = Playbook(offer=EVERYTHING)
+    assert book.say(b"AUTH SCRAM-SHA-256 " + FIRST) == [AskVerifier(b"mrose")]
+    assert book.say(b"NOOP") == []
+    assert sent(book.tell(VerifierTold(VERIFIER))).startswith(b"+ ")
+
+
+def test_a_verifier_that_cannot_be_used_ends_the_exchange():
+    book = Playbook(offer=EVERYTHING)
+    book.say(b"AUTH SCRAM-SHA-256 " + FIRST)
+    broken = ScramVerifier("", b"short", 1, b"", b"")
+    assert sent(book.tell(VerifierTold(broken))) == replies.BAD_RESPONSE
+    assert book.say(b"USER mrose") == [Send(replies.SEND_PASSWORD)]
+
+
+def test_a_directory_that_does_not_answer_is_a_failed_login():
+    book = Playbook(offer=EVERYTHING, max_failed_logins=2)
+    book.say(b"AUTH SCRAM-SHA-256 " + FIRST)
+    unavailable = replies.FAILURES[Unavailable].reply
+    assert sent(book.tell(VerifierFailed(Unavailable()))) == unavailable
+    book.say(b"AUTH SCRAM-SHA-256 " + FIRST)
+    assert kinds(book.tell(VerifierFailed(BadCredentials(wait=7)))) == [Wait]
+    assert kinds(book.tell(Waited())) == [Send, Close]
+
+
+def test_a_client_that_leaves_before_the_verifier_comes():
+    book = Playbook(offer=EVERYTHING)
+    book.say(b"AUTH SCRAM-SHA-256 " + FIRST)
+    assert book.lose() == []
+    assert book.tell(VerifierTold(VERIFIER)) == []
+    book.check_end()
+
+
+@pytest.mark.parametrize(
+    ("delay", "wait", "seconds"), [(2, 0, 2), (2, 7.5, 7.5), (0, 1, 1), (3, 1, 3)]
+)
+def test_the_longer_of_two_waits(delay, wait, seconds):
+    book = Playbook(failed_login_delay=delay)
+    book.say(b"USER mrose", b"PASS wrong")
+    assert book.tell(OpenFailed(BadCredentials("x", wait))) == [Wait(seconds)]
+    assert sent(book.tell(Waited())) == b"-ERR [AUTH] Wrong name or password\r\n"
+
+
+def test_the_reason_of_a_refused_token_comes_after_the_wait():
+    book = Playbook(offer=EVERYTHING, failed_login_delay=2)
+    token = base64.b64encode(b"user=me\x01auth=Bearer abc\x01\x01")
+    book.say(b"AUTH XOAUTH2 " + token)
+    assert book.tell(OpenFailed(BadCredentials())) == [Wait(2)]
+    assert sent(book.tell(Waited())).startswith(b"+ ")
+    assert book.ask(b"") == b"-ERR [AUTH] Wrong name or password\r\n"
+
+
+def test_a_refused_token_does_not_speak_for_the_next_login():
+    book = Playbook(offer=EVERYTHING)
+    token = base64.b64encode(b"user=me\x01auth=Bearer abc\x01\x01")
+    book.say(b"AUTH XOAUTH2 " + token)
+    book.tell(OpenFailed(BadCredentials()))
+    book.ask(b"")
+    book.say(b"USER mrose", b"PASS wrong")
+    assert sent(book.tell(OpenFailed(BadCredentials()))).startswith(b"-ERR [AUTH]")
+
+
+def test_passwords_in_clear_are_refused_until_there_is_tls():
+    book = Playbook(offer=Offer(clear=False), tls=True)
+    assert book.ask(b"USER mrose") == replies.NO_CLEAR_PASSWORD
+    assert book.ask(b"PASS secret") == replies.NO_CLEAR_PASSWORD
+    assert book.ask(b"AUTH PLAIN " + PLAIN) == replies.NO_CLEAR_PASSWORD
+    assert b"USER" not in book.ask(b"CAPA")
+    assert b"SASL" not in book.ask(b"CAPA")
+    book.start_tls()
+    assert b"\r\nUSER\r\nSASL PLAIN LOGIN\r\n" in book.ask(b"CAPA")
+    assert book.say(b"AUTH PLAIN " + PLAIN) == OPEN
+
+
+def test_refused_passwords_are_counted_as_bad_commands():
+    book = Playbook(offer=Offer(clear=False), max_bad_commands_before_login=2)
+    assert book.ask(b"USER mrose") == replies.NO_CLEAR_PASSWORD_NOR_TLS
+    assert kinds(book.say(b"USER mrose"))[-1] is Close
+
+
+def test_tls_from_the_start_needs_no_leave():
+    book = Playbook(offer=Offer(clear=False), tls=True, secure=True)
+    assert book.ask(b"USER mrose") == replies.SEND_PASSWORD

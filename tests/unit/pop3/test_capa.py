@@ -3,13 +3,15 @@
 import pytest
 
 from gateway import __version__
-from gateway.accounts import sasl
 from gateway.pop3 import capa
+from gateway.pop3.offer import Offer
 from gateway.pop3.settings import Pop3Settings
 
+USUAL = Offer()
 
-def lines(*, stls=False, **settings):
-    answer = capa.reply(Pop3Settings(**settings), list(sasl.MECHANISMS), stls=stls)
+
+def lines(*, stls=False, offer=USUAL, **settings):
+    answer = capa.reply(Pop3Settings(**settings), offer, stls=stls)
     status, *found, terminator, rest = answer.split(b"\r\n")
     assert status.startswith(b"+OK")
     assert (terminator, rest) == (b".", b"")
@@ -56,3 +58,11 @@ def test_no_line_is_longer_than_rfc_2449_allows():
     everything = lines(stls=True, expire=10**6, login_delay=86_400, show_version=True)
     assert all(len(line) + 2 <= 512 for line in everything)
     assert len(set(everything)) == len(everything)
+
+
+def test_user_and_sasl_only_where_they_work():
+    offer = Offer((b"PLAIN", b"CRAM-MD5"), clear=False).now(secure=False)
+    assert b"USER" not in lines(offer=offer)
+    assert b"SASL CRAM-MD5" in lines(offer=offer)
+    nothing = Offer(clear=False).now(secure=False)
+    assert not any(line.startswith((b"USER", b"SASL")) for line in lines(offer=nothing))

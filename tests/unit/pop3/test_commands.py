@@ -10,6 +10,7 @@ from pydantic import SecretBytes
 from gateway.errors import BadCommand
 from gateway.pop3 import commands
 from gateway.pop3.commands import (
+    Apop,
     Auth,
     Capa,
     Dele,
@@ -66,6 +67,14 @@ GOOD = [
     (b"TOP 1 0", Top(1, 0)),
     (b"TOP 1  10 ", Top(1, 10)),
     (b"DELE 3", Dele(3)),
+    (
+        b"APOP mrose c4c9334bac560ecc979e58001b3e22fb",
+        Apop(b"mrose", b"c4c9334bac560ecc979e58001b3e22fb"),
+    ),
+    (
+        b"apop m rose C4C9334BAC560ECC979E58001B3E22FB",
+        Apop(b"m rose", b"c4c9334bac560ecc979e58001b3e22fb"),
+    ),
 ]
 
 NUMBERS_THAT_ARE_NONE = [
@@ -97,7 +106,16 @@ BAD = [
     b"STAT\0",
     b"STAT\r",
     b"RETR\t1",
-    b"APOP mrose c4c9334bac560ecc979e58001b3e22fb",
+    b"APOP",
+    b"APOP ",
+    b"APOP c4c9334bac560ecc979e58001b3e22fb",
+    b"APOP  c4c9334bac560ecc979e58001b3e22fb",
+    b"APOP mrose",
+    b"APOP mrose c4c9334bac560ecc979e58001b3e22f",
+    b"APOP mrose c4c9334bac560ecc979e58001b3e22fbb",
+    b"APOP mrose c4c9334bac560ecc979e58001b3e22fg",
+    b"APOP mrose c4c9334bac560ecc979e58001b3e22fb ",
+    b"APOP mr\0se c4c9334bac560ecc979e58001b3e22fb",
     b"LAST",
     b"\xff\xfe",
     b"EHLO client",

@@ -11,12 +11,14 @@ from gateway.access.delay import LoginDelays
 from gateway.access.journal import SqliteJournal
 from gateway.access.lease import ProcessLeases
 from gateway.access.open import Opener
+from gateway.accounts.passing import PassThrough
 from gateway.backend.port import Capabilities
 from gateway.errors import BadCredentials
-from gateway.maildrop import Login, Maildrop, Outcome
+from gateway.maildrop import Attempt, Maildrop, Outcome
+from gateway.pop3.offer import Offer
 from gateway.pop3.settings import Pop3Settings
-from gateway.server.connection import Surroundings
 from gateway.server.deeds import Deeds
+from gateway.server.entrance import Listener, Surroundings
 from gateway.server.listener import Server
 from gateway.server.settings import LimitSettings
 from gateway.telemetry import Emitter
@@ -35,7 +37,7 @@ PASSWORD = b"correct horse"
 
 
 def login(user=b"ann", password=PASSWORD):
-    return Login(user, SecretBytes(password), "192.0.2.1")
+    return Attempt(user, SecretBytes(password), "192.0.2.1")
 
 
 class FakeUpstream:
@@ -206,7 +208,9 @@ class Client:
     def __init__(self, world, host="192.0.2.1", room=None, secure=False):
         self.world = world
         self.wire = Wire(world.clock, room)
-        self.connection = world.server.accept(IPv4Address("TCP", host, 4000), secure=secure)
+        stls = world.certificate
+        listener = Listener("here", None, object() if secure else None, stls, offer=world.offer)
+        self.connection = world.server.accept(IPv4Address("TCP", host, 4000), listener)
         self._seen = 0
         self.wire.connect(self.connection)
 
@@ -252,12 +256,14 @@ class World:
         self.events = []
         self.contexts = []
         self.upstream = upstream or FakeUpstream(messages)
+        self.door = PassThrough()
         self.leases = CountingLeases()
         self.journal = SqliteJournal(directory / "journal.sqlite")
         self.rules = Pop3Settings(**{"failed_login_delay": 0, **(rules or {})})
         emit = Emitter(self._note)
         self.opener = Opener(
-            self.upstream,
+            door=self.door,
+            backends=lambda _: self.upstream,
             upstream="fake://",
             leases=self.leases,
             journal=self.journal,
@@ -266,6 +272,7 @@ class World:
         )
         self.deeds = Deeds(self.opener, self.journal)
         self.certificate = None
+        self.offer = Offer()
         self.limits = LimitSettings(**limits)
         self.emit = emit
         self._server = None
@@ -278,7 +285,7 @@ class World:
     def server(self):
         if self._server is None:
             shared = Surroundings(
-                self.rules, self.limits, self.deeds, self.certificate, self.clock
+                self.rules, self.limits, self.deeds, self.clock, lambda: b"fresh"
             )
             self._server = Server(shared, self.emit)
         return self._server

@@ -15,6 +15,8 @@ class Wire:
         self.reading = True
         self.closing = self.aborted = self.lost = False
         self.tls = None
+        # What the client's TLS has come to, once `secure` says so.
+        self.version, self.cipher = "TLSv1.3", "TLS_AES_256_GCM_SHA384"
         self.producer = None
         self.full = False
         self.most_unread = 0
@@ -48,6 +50,15 @@ class Wire:
         if not self.aborted:
             self.aborted = True
             self.clock.callLater(0, self.lose, ConnectionAborted())
+
+    def getHandle(self):
+        return self
+
+    def get_protocol_version_name(self):
+        return self.version
+
+    def get_cipher_name(self):
+        return self.cipher
 
     def registerProducer(self, producer, streaming):
         assert streaming

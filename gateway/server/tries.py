@@ -1,0 +1,102 @@
+"""A connection's tries to log its client in: what is asked for, and what the log hears."""
+
+from collections.abc import Callable
+
+from gateway.access.open import OpenMaildrop
+from gateway.errors import Failure
+from gateway.maildrop import Attempt, ScramVerifier
+from gateway.pop3 import events
+from gateway.server.deeds import Deeds
+from gateway.server.entrance import TlsState
+from gateway.server.events import LegacyTls, LoggedIn, LoginFailed
+from gateway.server.timers import Clock, Timer
+from gateway.telemetry import Emitter, printable
+
+
+class Tries:
+    """All of one connection.
+
+    Args:
+        deeds: Carries them out.
+        clock: Where time comes from.
+        emit: Takes the events of the connection.
+        peer: The client's address.
+        handle: Takes the answers for the session.
+
+    Attributes:
+        emit: As given, and it knows who the client is, once he has said so.
+        user: What he gave as his name, for people.
+    """
+
+    def __init__(
+        self,
+        deeds: Deeds,
+        clock: Clock,
+        emit: Emitter,
+        *,
+        peer: str,
+        handle: Callable[[events.Event], None],
+    ) -> None:
+        self._deeds = deeds
+        self._clock = clock
+        self._peer = peer
+        self._handle = handle
+        self._since = 0.0
+        self._timer: Timer | None = None
+        self.emit = emit
+        self.user = ""
+
+    def open(
+        self,
+        effect: events.Open,
+        tls: TlsState,
+        done: Callable[[OpenMaildrop | Failure], None],
+    ) -> None:
+        """Try; `done` gets what comes of it."""
+        self._begin(effect.user)
+        attempt = Attempt(effect.user, effect.proof, self._peer, tls.version)
+        self._deeds.open(attempt, self.emit, done)
+
+    def ask_verifier(self, effect: events.AskVerifier) -> None:
+        """Ask for what SCRAM needs; the session gets the answer."""
+        self._begin(effect.user)
+        self._deeds.verifier(effect.user, self.emit, self._verifier_done)
+
+    def wait(self, effect: events.Wait) -> None:
+        """Counted from the try's beginning: nobody can tell what took how long."""
+        left = self._since + effect.seconds - self._clock.seconds()
+        self._timer = Timer(self._clock, max(left, 0), self._waited)
+        self._timer.restart()
+
+    def stop(self) -> None:
+        """Wait no more."""
+        if self._timer is not None:
+            self._timer.stop()
+
+    def failed(self, failure: Failure) -> None:
+        """Tell the log."""
+        self.emit(LoginFailed(self.user, type(failure).__name__, failure.detail))
+
+    def succeeded(self, opened: OpenMaildrop, tls: TlsState) -> None:
+        """Tell the log who it is, and of TLS that should not be any more."""
+        who = opened.admission
+        if who.account:
+            self.emit = self.emit.bind(account=who.account, device=who.device)
+        self.emit(LoggedIn(len(opened.maildrop), opened.maildrop.total))
+        if tls.legacy:
+            self.emit(LegacyTls(self._peer, tls.version, tls.cipher))
+
+    def _begin(self, user: bytes) -> None:
+        self._since = self._clock.seconds()
+        self.user = printable(user)
+        self.emit = self.emit.bind(user=self.user)
+
+    def _verifier_done(self, result: ScramVerifier | Failure) -> None:
+        if isinstance(result, Failure):
+            self.failed(result)
+            self._handle(events.VerifierFailed(result))
+        else:
+            self._handle(events.VerifierTold(result))
+
+    def _waited(self) -> None:
+        self._handle(events.Waited())
