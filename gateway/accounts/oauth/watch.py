@@ -116,12 +116,8 @@ class Watch:
     async def forebodings(self) -> Sequence[Foreboding]:
         """All that is wrong or will be, the most urgent first."""
         grants = await self._grants()
-        providers, owners = await self._run(lambda: _providers(self._store, grants))
-        found = [
-            *_of_grants(grants, owners, self._now(), self._settings.foresight_days),
-            *_of_providers(providers, self._now(), self._settings.foresight_days),
-        ]
-        return sorted(found, key=lambda each: (not each.stopped, each.days, each.account))
+        now, days = self._now(), self._settings.foresight_days
+        return await self._run(lambda: foresee(self._store, grants, now, days))
 
     async def _look(self) -> None:
         self._ended = Deferred()
@@ -168,6 +164,25 @@ class Watch:
 
     async def _run(self, work: Callable[[], _Result]) -> _Result:
         return await self._runner.run(work)
+
+
+def foresee(
+    store: Store, grants: Sequence[Grant], now: float, days: int
+) -> Sequence[Foreboding]:
+    """All that is wrong or will be, the most urgent first.
+
+    Args:
+        store: Asked at once.
+        grants: Those of it to look at.
+        now: Seconds since 1970.
+        days: How many ahead.
+    """
+    providers, owners = _providers(store, grants)
+    found = [
+        *_of_grants(grants, owners, now, days),
+        *_of_providers(providers, now, days),
+    ]
+    return sorted(found, key=lambda each: (not each.stopped, each.days, each.account))
 
 
 def _providers(
