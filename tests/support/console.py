@@ -4,6 +4,7 @@
 """
 
 import html
+import itertools
 import re
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
@@ -17,12 +18,12 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.web.server import Site
 
-from gateway.accounts.model import Account, Administrator, Device, Grant, Provider
+from gateway.accounts.model import Account, Administrator, Device, Grant, Invite, Provider
 from gateway.accounts.oauth.causes import SignInRefused, refusal
 from gateway.accounts.oauth.presets import Endpoints
 from gateway.accounts.oauth.service import DevicePending, Pending, Waiting
 from gateway.accounts.passwords import hash_password, new_device_password
-from gateway.accounts.store import Store
+from gateway.accounts.store import Store, digest_of
 from gateway.accounts.throttle.entries import Entry
 from gateway.accounts.vault import Vault, new_key
 from gateway.admin.console import resource
@@ -32,11 +33,17 @@ from gateway.telemetry import Emitter
 
 NOW = 1_800_000_000.0
 PASSWORD = "correct horse battery"
+_numbers = itertools.count()
 HASH = hash_password(SecretStr(PASSWORD))
 
 
-async def at_once(work):
-    return work()
+class AtOnce:
+    """Threads that are none."""
+
+    async def read(self, work):
+        return work()
+
+    write = think = read
 
 
 @dataclass
@@ -119,7 +126,9 @@ class FakeSignIn:
     async def begin_code(self, account, redirect_uri):
         if self.refusal is not None:
             raise self.refusal
-        pending = Pending("office", account, redirect_uri, "state-1", "n", "v", self.now() + 600)
+        pending = Pending(
+            "office", account, redirect_uri, "state-1", "n", "v", self.now() + 600
+        )
         query = {"state": "state-1", "redirect_uri": redirect_uri}
         return f"{self.url}?{urlencode(query)}", pending
 
@@ -193,7 +202,7 @@ class Office:
             now=self.now,
             emit=Emitter(lambda event, _: self.events.append(event)),
         )
-        self.resource = resource(self.parts, at_once)
+        self.resource = resource(self.parts, AtOnce())
 
     def now(self):
         return self.time if self._clock is None else self._clock()
@@ -229,6 +238,13 @@ class Office:
         self.store.devices.add(device)
         self.store.devices.note_seen([])
         return password.shown.get_secret_value()
+
+    def invite(self, account="scan@example.org", device="printer", days=1):
+        """The token of a link."""
+        token = SecretStr(f"token-{next(_numbers)}-{'x' * 30}")
+        until = self.time + days * 86_400
+        self.store.invites.add(Invite(account, digest_of(token), until, device))
+        return token.get_secret_value()
 
     def token(self):
         return make_token(self.state).read_text().strip()
@@ -363,20 +379,102 @@ def some_day(office):
         ),
     ]
     office.live.failures = [
-        Trouble(now - 60, "login_failed", "BadCredentials", "till@shop", "198.51.100.7", "", ""),
         Trouble(
-            now - 900, "login_failed", "ConsentMissing", "scan@example.org", "192.0.2.9", upstream, "invalid_grant"
+            now - 60, "login_failed", "BadCredentials", "till@shop", "198.51.100.7", "", ""
         ),
-        Trouble(now - 5000, "login_failed", "Unavailable", "x@y", "192.0.2.9", upstream, "the upstream did not take the connection in time"),
+        Trouble(
+            now - 900,
+            "login_failed",
+            "ConsentMissing",
+            "scan@example.org",
+            "192.0.2.9",
+            upstream,
+            "invalid_grant",
+        ),
+        Trouble(
+            now - 5000,
+            "login_failed",
+            "Unavailable",
+            "x@y",
+            "192.0.2.9",
+            upstream,
+            "the upstream did not take the connection in time",
+        ),
     ]
     office.live.current = [
-        LiveSession(0, 17, "192.0.2.31", "pop3s", "TLSv1.3", "TLS_AES", False, "scan@example.org", "scan@example.org", "printer", upstream, now - 3, "transaction", 12, 4_500_000),
-        LiveSession(1, 9, "192.0.2.40", "legacy", "TLSv1", "AES128-SHA", True, "till@shop.example", "till@shop.example", "till-3", upstream, now - 70, "authorization", 0, 0),
-        LiveSession(1, 11, "198.51.100.77", "pop3", "", "", False, "", "", "", "", now - 1, "authorization", 0, 0),
-        LiveSession(0, 21, "192.0.2.32", "pop3s", "TLSv1.3", "TLS_AES", False, "tickets@example.org", "tickets@example.org", "otrs", upstream, now - 8, "update", 230, 64_500_000),
+        LiveSession(
+            0,
+            17,
+            "192.0.2.31",
+            "pop3s",
+            "TLSv1.3",
+            "TLS_AES",
+            False,
+            "scan@example.org",
+            "scan@example.org",
+            "printer",
+            upstream,
+            now - 3,
+            "transaction",
+            12,
+            4_500_000,
+        ),
+        LiveSession(
+            1,
+            9,
+            "192.0.2.40",
+            "legacy",
+            "TLSv1",
+            "AES128-SHA",
+            True,
+            "till@shop.example",
+            "till@shop.example",
+            "till-3",
+            upstream,
+            now - 70,
+            "authorization",
+            0,
+            0,
+        ),
+        LiveSession(
+            1,
+            11,
+            "198.51.100.77",
+            "pop3",
+            "",
+            "",
+            False,
+            "",
+            "",
+            "",
+            "",
+            now - 1,
+            "authorization",
+            0,
+            0,
+        ),
+        LiveSession(
+            0,
+            21,
+            "192.0.2.32",
+            "pop3s",
+            "TLSv1.3",
+            "TLS_AES",
+            False,
+            "tickets@example.org",
+            "tickets@example.org",
+            "otrs",
+            upstream,
+            now - 8,
+            "update",
+            230,
+            64_500_000,
+        ),
     ]
     office.throttle.held = [
         Entry("address", "198.51.100.77", "", 31, now - 900, now + 1500, now - 20),
-        Entry("account", "scan@example.org/printer", "192.0.2.31", 2, now - 3000, None, now - 300),
+        Entry(
+            "account", "scan@example.org/printer", "192.0.2.31", 2, now - 3000, None, now - 300
+        ),
         Entry("password", "tickets@example.org", "", 1, now - 90_000, now + 500_000, now - 60),
     ]

@@ -1,12 +1,10 @@
 """The console as a web resource: every request passes the same checks before its page."""
 
 import traceback
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 from klein import Klein
-from twisted.internet.threads import deferToThreadPool
 from werkzeug.exceptions import HTTPException
 
 from gateway.accounts.store import StoreRefusal
@@ -16,7 +14,8 @@ from gateway.admin.console.headers import send
 from gateway.admin.console.pages import ROUTES
 from gateway.admin.console.ports import Parts
 from gateway.admin.console.routes import Route
-from gateway.admin.console.site import Site, Think
+from gateway.admin.console.site import Site
+from gateway.admin.console.threads import OwnThreads, Threads
 from gateway.admin.console.web import Answer, Ask, Refusal, Request, go, read
 from gateway.errors import Failure
 
@@ -50,30 +49,23 @@ class _Console:
         return send(self._site, request, refused(self._site, Ask("GET", ""), Refusal(status)))
 
 
-def resource(parts: Parts, think: Think | None = None) -> Any:
+def resource(parts: Parts, threads: Threads | None = None) -> Any:
     """The console and the sign-in pages, to be mounted at `/`.
 
     Args:
         parts: Of the office.
-        think: Runs the hashing of passwords; a thread of the reactor's if it is not given.
+        threads: For what takes its time; the console's own if none are given.
 
     Returns:
         An `IResource`.
     """
-    site = Site(parts, think or _in_thread(parts.clock))
+    site = Site(parts, threads or OwnThreads(parts.store.database, parts.clock))
     behind_proxy = bool(parts.settings.get("console", {}).get("behind_proxy"))
     console, app = _Console(site, behind_proxy=behind_proxy), Klein()
     for route in (*ROUTES, *static.ROUTES):
         console.add(app, route)
     app.handle_errors(HTTPException)(console.no_page)
     return app.resource()
-
-
-def _in_thread(reactor: Any) -> Think:
-    async def think(work: Callable[[], Any]) -> Any:
-        return await deferToThreadPool(reactor, reactor.getThreadPool(), work)
-
-    return think
 
 
 async def answer(site: Site, route: Route, ask: Ask) -> Answer:

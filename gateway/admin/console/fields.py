@@ -4,15 +4,14 @@ import re
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
-_DEVICE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
-_ACCOUNT = re.compile(r"[^\s/\"'\\<>:]{1,320}")
-_PERSON = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+from gateway.accounts.names import account_fault, device_fault
+
 # As gateway.config.upstream_url has them; what is beyond the scheme is checked at login.
 _SCHEME = re.compile(
     r"imap|imaps|imap\+starttls|maildir|graph|gmail|(?:jmap|rest|profile|graph|gmail)\+https?"
 )
 _NO_HOST = {"maildir", "graph", "gmail"}
-_SHORTEST, _LONGEST = 12, 256
+_SHORTEST, _LONGEST, _LONGEST_NAME = 12, 256, 64
 _COMMON = (
     "password",
     "passwort",
@@ -35,8 +34,8 @@ def device_name(text: str) -> str:
     Raises:
         Wrong
     """
-    if not _DEVICE.fullmatch(text):
-        raise Wrong("A name has a to z, 0 to 9 and dashes, and no dash at its ends.")
+    if fault := device_fault(text):
+        raise Wrong(f"The name {fault}.")
     return text
 
 
@@ -46,11 +45,8 @@ def account_name(text: str) -> str:
     Raises:
         Wrong
     """
-    if not _ACCOUNT.fullmatch(text) or not text.isprintable():
-        raise Wrong(
-            "An account's name has no blanks, slashes, colons, quotation marks or "
-            "angle brackets. The mailbox' address is a good one."
-        )
+    if fault := account_fault(text):
+        raise Wrong(f"The name {fault}. The mailbox' address is a good one.")
     return text
 
 
@@ -60,10 +56,9 @@ def person_name(text: str) -> str:
     Raises:
         Wrong
     """
-    lowered = text.lower()
-    if not _PERSON.fullmatch(lowered):
-        raise Wrong("A name has a to z, 0 to 9, dots, dashes and underscores.")
-    return lowered
+    if not 0 < len(text) <= _LONGEST_NAME or ":" in text or not text.isprintable():
+        raise Wrong(f"The name must have 1 to {_LONGEST_NAME} characters, and no colon.")
+    return text
 
 
 def new_password(first: str, second: str, name: str) -> str:

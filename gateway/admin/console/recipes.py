@@ -204,9 +204,10 @@ def _apple(place: Place, user: str) -> Recipe:
 
 def _fetchmail(place: Place, user: str) -> Recipe:
     tls = "\n    ssl sslproto auto" if place.tls_port else ""
+    quoted = user.replace("\\", "\\\\").replace('"', '\\"')
     text = (
         f"poll {place.host} protocol POP3 service {place.port} uidl\n"
-        f'    user "{user}" password "DEVICE-PASSWORD" is "$USER" here{tls}\n'
+        f'    user "{quoted}" password "DEVICE-PASSWORD" is "$USER" here{tls}\n'
         "    keep\n"
     )
     return Recipe("fetchmail", "fetchmail", "~/.fetchmailrc", text=text)

@@ -1,21 +1,20 @@
 """What all pages share: the ports, the templates, and the way to the database."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gateway.accounts.store import Store
-from gateway.accounts.store.database import Runner
 from gateway.admin.console import words
 from gateway.admin.console.gate import Gate
 from gateway.admin.console.ports import Locks, Parts, SignIn
+from gateway.admin.console.threads import Threads
 from gateway.admin.console.web import Answer, Ask, Cookie
 
 T = TypeVar("T")
-Think = Callable[[Callable[[], Any]], Awaitable[Any]]
-"""Runs what takes tens of milliseconds (Argon2) where it holds nobody up."""
 
 
 class Site:
@@ -23,10 +22,10 @@ class Site:
 
     Args:
         parts: Of the office.
-        think: For the hashing of passwords.
+        threads: For what takes its time.
     """
 
-    def __init__(self, parts: Parts, think: Think) -> None:
+    def __init__(self, parts: Parts, threads: Threads) -> None:
         self.settings = parts.settings
         self.live = parts.live
         self.now = parts.now
@@ -36,25 +35,31 @@ class Site:
         self.gate = Gate(parts.now)
         self.oauth: SignIn | None = parts.oauth
         self.throttle: Locks | None = parts.throttle
-        oauth = self.settings.get("accounts", {}).get("oauth", {})
+        self.accounts: dict[str, Any] = self.settings.get("accounts", {})
+        oauth = self.accounts.get("oauth", {})
         self.foresight_days = int(oauth.get("foresight_days", 14))
         self._store: Store = parts.store
-        self._runner = Runner(self._store.database, parts.clock)
-        self._think = think
-        self._pages = _environment(parts.now)
+        self._threads = threads
 
     async def ask(self, work: Callable[[Store], T]) -> T:
         """What the store says.
 
         Raises:
+            Failure
+        """
+        return await self._threads.read(lambda: work(self._store))
+
+    async def write(self, work: Callable[[Store], T]) -> T:
+        """The same of what changes it, or looks at much of it.
+
+        Raises:
             StoreRefusal, Failure
         """
-        return await self._runner.run(lambda: work(self._store))
+        return await self._threads.write(lambda: work(self._store))
 
     async def think(self, work: Callable[[], T]) -> T:
         """What takes a while to compute."""
-        result: T = await self._think(work)
-        return result
+        return await self._threads.think(work)
 
     def page(self, template: str, ask: Ask, *, status: int = 200, **values: Any) -> Answer:
         """A page made of a template.
@@ -72,7 +77,9 @@ class Site:
         values.setdefault("refresh", 0)
         values.setdefault("problem", "")
         values.setdefault("wait", 0)
-        text = self._pages.get_template(f"{template}.html").render(ask=ask, **values)
+        text = (
+            _pages().get_template(f"{template}.html").render(ask=ask, now=self.now(), **values)
+        )
         return Answer(
             text.encode(),
             status,
@@ -87,7 +94,8 @@ def _administrator(ask: Ask) -> str:
     return "" if ":" in who else who
 
 
-def _environment(now: Callable[[], float]) -> Environment:
+@cache
+def _pages() -> Environment:
     pages = Environment(
         loader=PackageLoader("gateway.admin.console"),
         autoescape=True,
@@ -95,5 +103,5 @@ def _environment(now: Callable[[], float]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters.update(words.filters(now))
+    pages.filters.update(words.filters())
     return pages

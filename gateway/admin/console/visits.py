@@ -52,7 +52,7 @@ async def begin(
             store.visits.end(digest_of(SecretStr(before)))
         store.visits.save(visit)
 
-    await site.ask(work)
+    await site.write(work)
     return Cookie(cookie_name(site, name), token.get_secret_value(), same_site)
 
 
@@ -77,7 +77,7 @@ async def find(site: Site, ask: Ask, kind: Who) -> Visit | None:
 
 async def end(site: Site, visit: Visit, kind: Who) -> Cookie:
     """End one; the cookie to forget it by."""
-    await site.ask(lambda store: store.visits.end(visit.digest))
+    await site.write(lambda store: store.visits.end(visit.digest))
     name, same_site = _COOKIES[kind]
     return Cookie(cookie_name(site, name), "", same_site)
 
@@ -98,4 +98,4 @@ async def keep(site: Site, visit: Visit, **values: Any) -> Visit:
 
 async def save(site: Site, visit: Visit) -> None:
     """Write one."""
-    await site.ask(lambda store: store.visits.save(visit))
+    await site.write(lambda store: store.visits.save(visit))

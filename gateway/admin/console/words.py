@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from jinja2 import pass_context
 from markupsafe import Markup
 
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
@@ -38,15 +39,14 @@ NOTICES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def filters(now: Callable[[], float]) -> dict[str, Callable[..., object]]:
-    """For templates."""
+def filters() -> dict[str, Callable[..., object]]:
+    """For templates; those of times need `now` in the context, in seconds since 1970."""
     return {
-        "ago": lambda at: _time(at, ago(now() - at)),
-        "ahead": lambda at: _time(at, ahead(at - now())),
-        "date": lambda at: _time(at, f"{_local(at):%Y-%m-%d %H:%M}"),
+        "ago": pass_context(lambda page, at: _time(at, ago(page["now"] - at))),
+        "ahead": pass_context(lambda page, at: _time(at, ahead(at - page["now"]))),
+        "lasted": pass_context(lambda page, since: lasted(page["now"] - since)),
         "octets": octets,
         "number": lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
-        "lasted": lambda since: lasted(now() - since),
     }
 
 

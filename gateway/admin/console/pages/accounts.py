@@ -130,7 +130,7 @@ async def add(site: Site, ask: Ask) -> Answer:
             raise Wrong("There is an account of this name already.")
     except Wrong as wrong:
         return _form(site, ask, entered, providers, is_new=True, problem=str(wrong))
-    await site.ask(lambda store: store.accounts.add(made))
+    await site.write(lambda store: store.accounts.add(made))
     changed(site, ask, "account added", made.name)
     return go("/account", {"name": made.name, "done": "account-added"})
 
@@ -144,7 +144,7 @@ async def save(site: Site, ask: Ask) -> Answer:
         made = _checked(entered, providers)
     except Wrong as wrong:
         return _form(site, ask, entered, providers, is_new=False, problem=str(wrong))
-    await site.ask(lambda store: _save(store, row.account, made))
+    await site.write(lambda store: _save(store, row.account, made))
     changed(site, ask, "account changed", made.name)
     return go("/account", {"name": made.name, "done": "account-saved"})
 
@@ -190,7 +190,7 @@ async def switch(site: Site, ask: Ask) -> Answer:
     row = await found(site, ask.text("name"))
     enabled = ask.text("enabled") == "yes"
     made = replace(row.account, enabled=enabled)
-    await site.ask(lambda store: store.accounts.save(made))
+    await site.write(lambda store: store.accounts.save(made))
     word = "enabled" if enabled else "disabled"
     changed(site, ask, f"account {word}", made.name)
     return go("/account", {"name": made.name, "done": f"account-{word}"})
@@ -214,7 +214,7 @@ async def ask_to_remove(site: Site, ask: Ask) -> Answer:
 async def remove(site: Site, ask: Ask) -> Answer:
     """Take it away."""
     name = ask.text("name")
-    await site.ask(lambda store: store.accounts.remove(name))
+    await site.write(lambda store: store.accounts.remove(name))
     changed(site, ask, "account removed", name)
     return go("/accounts", {"done": "account-removed"})
 

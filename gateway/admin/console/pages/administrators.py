@@ -58,11 +58,11 @@ async def change_password(site: Site, ask: Ask) -> Answer:
 
 async def _save(site: Site, name: str, secret: SecretStr) -> None:
     hashed = await site.think(lambda: hash_password(secret))
-    await site.ask(lambda store: store.administrators.save(Administrator(name, hashed)))
+    await site.write(lambda store: store.administrators.save(Administrator(name, hashed)))
 
 
 async def _afresh(site: Site, ask: Ask, me: str) -> Cookie:
-    await site.ask(lambda store: store.visits.end_all_of(me))
+    await site.write(lambda store: store.visits.end_all_of(me))
     return await visits.begin(site, ask, "administrator", me)
 
 
@@ -71,7 +71,7 @@ async def remove(site: Site, ask: Ask) -> Answer:
     name = ask.text("name", 64)
     if name == _me(ask):
         raise Refusal(409, "Nobody can remove himself: let another administrator do it.")
-    await site.ask(lambda store: _remove(store, name))
+    await site.write(lambda store: _remove(store, name))
     changed(site, ask, "administrator removed", name)
     return go("/administrators", {"done": "administrator-removed"})
 

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from gateway.accounts.model import Account, Device
-from gateway.accounts.passwords import DevicePassword, new_device_password
+from gateway.accounts.new_device import with_new_password
+from gateway.accounts.passwords import DevicePassword
 from gateway.admin.console import fields
 from gateway.admin.console.changes import changed
 from gateway.admin.console.pages.accounts import found
@@ -37,6 +38,7 @@ def _form(
         account=account,
         device=device,
         fence_text="\n".join(device.fence),
+        digests=bool(site.accounts.get("digests")),
         is_new=is_new,
         problem=problem,
     )
@@ -54,26 +56,18 @@ async def add(site: Site, ask: Ask) -> Answer:
             raise fields.Wrong("The account has a device of this name already.")
     except fields.Wrong as wrong:
         return _form(site, ask, row.account, entered, is_new=True, problem=str(wrong))
-    password = new_device_password()
-    await store_new(site, entered, password, keep=ask.text("keep") == "yes")
+    password = await store_new(site, entered, keep=ask.text("keep") == "yes")
     changed(site, ask, "device added", f"{entered.account}/{entered.name}")
     return shown(site, ask, row.account, entered.name, password)
 
 
-async def store_new(
-    site: Site, device: Device, password: DevicePassword, *, keep: bool
-) -> None:
+async def store_new(site: Site, device: Device, *, keep: bool) -> DevicePassword:
     """Keep a device with a new password, or give an old one a new password."""
-    made = replace(
-        device,
-        selector=password.selector,
-        hash=await site.think(lambda: password.hash),
-        secret=password.shown if keep else None,
-        scram="",
-        revoked=None,
-    )
+    scram = bool(site.accounts.get("scram", True))
+    made, password = await site.think(lambda: with_new_password(device, keep=keep, scram=scram))
     known = await site.ask(lambda store: store.devices.get(made.account, made.name))
-    await site.ask(lambda s: s.devices.save(made) if known else s.devices.add(made))
+    await site.write(lambda s: s.devices.save(made) if known else s.devices.add(made))
+    return password
 
 
 def shown(
@@ -100,7 +94,7 @@ async def save(site: Site, ask: Ask) -> Answer:
         made = _entered(ask, device)
     except fields.Wrong as wrong:
         return _form(site, ask, row.account, device, is_new=False, problem=str(wrong))
-    await site.ask(lambda store: store.devices.save(made))
+    await site.write(lambda store: store.devices.save(made))
     changed(site, ask, "device changed", f"{made.account}/{made.name}")
     return go("/account", {"name": made.account, "done": "device-saved"})
 
@@ -118,8 +112,7 @@ async def renew(site: Site, ask: Ask) -> Answer:
     """A new password in the place of the old one."""
     device = await _found(site, ask.text("name"), ask.text("device", 64))
     row = await found(site, device.account)
-    password = new_device_password()
-    await store_new(site, device, password, keep=device.secret is not None)
+    password = await store_new(site, device, keep=device.secret is not None)
     changed(site, ask, "device password renewed", f"{device.account}/{device.name}")
     return shown(site, ask, row.account, device.name, password)
 
@@ -144,7 +137,7 @@ async def revoke(site: Site, ask: Ask) -> Answer:
     """Its password does not work any more; it stays to be seen."""
     device = await _found(site, ask.text("name"), ask.text("device", 64))
     made = replace(device, revoked=site.now(), secret=None)
-    await site.ask(lambda store: store.devices.save(made))
+    await site.write(lambda store: store.devices.save(made))
     changed(site, ask, "device revoked", f"{made.account}/{made.name}")
     return go("/account", {"name": made.account, "done": "device-revoked"})
 
@@ -154,7 +147,7 @@ async def remove(site: Site, ask: Ask) -> Answer:
     device = await _found(site, ask.text("name"), ask.text("device", 64))
     if device.revoked is None:
         raise Refusal(409, "Revoke the device first.")
-    await site.ask(lambda store: store.devices.remove(device.account, device.name))
+    await site.write(lambda store: store.devices.remove(device.account, device.name))
     changed(site, ask, "device removed", f"{device.account}/{device.name}")
     return go("/account", {"name": device.account, "done": "device-removed"})
 

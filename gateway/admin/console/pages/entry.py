@@ -4,7 +4,9 @@ import secrets
 
 from pydantic import SecretStr
 
+from gateway.accounts.model import Administrator
 from gateway.accounts.passwords import verify
+from gateway.accounts.store import Store
 from gateway.admin.console import events, visits
 from gateway.admin.console.gate import check_csrf
 from gateway.admin.console.routes import Route
@@ -40,15 +42,21 @@ async def enter(site: Site, ask: Ask) -> Answer:
     """Let an administrator in; unknown ones are told the same after the same time."""
     site.gate.pass_("login", ask.address)
     check_csrf(ask, ask.cookies.get(visits.cookie_name(site, "form"), ""))
-    name, password = ask.text("name", 64).lower(), SecretStr(ask.secret("password"))
+    name, password = ask.text("name", 64), SecretStr(ask.secret("password"))
     then = _own(ask.text("next", 2000))
-    known = await site.ask(lambda store: store.administrators.get(name))
+    known = await site.ask(lambda store: _known(store, name))
     if not await site.think(lambda: verify(known.hash if known else "", password)):
         site.emit(events.ConsoleLoginRefused(ask.address))
         return _form(site, ask, then, status=403, problem=_WRONG)
-    cookie = await visits.begin(site, ask, "administrator", name)
-    site.emit(events.ConsoleLogin(name, ask.address))
+    who = known.name if known else ""
+    cookie = await visits.begin(site, ask, "administrator", who)
+    site.emit(events.ConsoleLogin(who, ask.address))
     return go(then, {}, cookie, Cookie(visits.cookie_name(site, "form"), "", "Strict"))
+
+
+def _known(store: Store, name: str) -> Administrator | None:
+    # Telephones begin a name with a capital.
+    return store.administrators.get(name) or store.administrators.get(name.lower())
 
 
 async def leave(site: Site, ask: Ask) -> Answer:

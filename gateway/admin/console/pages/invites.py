@@ -35,7 +35,7 @@ async def _make(site: Site, ask: Ask, row: Row, days: float) -> str:
     token = SecretStr(secrets.token_urlsafe(32))
     until = site.now() + days * _DAY
     invite = Invite(row.account.name, digest_of(token), until, device)
-    await site.ask(lambda store: store.invites.add(invite))
+    await site.write(lambda store: store.invites.add(invite))
     changed(site, ask, "link made", row.account.name)
     return token.get_secret_value()
 
@@ -62,7 +62,7 @@ async def sign_in_here(site: Site, ask: Ask) -> Answer:
 async def withdraw(site: Site, ask: Ask) -> Answer:
     """No link works any more."""
     row = await found(site, ask.text("name"))
-    await site.ask(lambda store: store.invites.withdraw(row.account.name))
+    await site.write(lambda store: store.invites.withdraw(row.account.name))
     changed(site, ask, "links withdrawn", row.account.name)
     return go("/account", {"name": row.account.name, "done": "links-withdrawn"})
 

@@ -84,7 +84,7 @@ async def save(site: Site, ask: Ask) -> Answer:
 
 
 async def _save(site: Site, ask: Ask, made: Provider) -> Answer:
-    await site.ask(lambda store: store.providers.save(made))
+    await site.write(lambda store: store.providers.save(made))
     changed(site, ask, "provider saved", made.name)
     return go("/provider", {"name": made.name, "done": "provider-saved"})
 
@@ -167,7 +167,7 @@ async def ask_to_remove(site: Site, ask: Ask) -> Answer:
 async def remove(site: Site, ask: Ask) -> Answer:
     """Take it away."""
     name = ask.text("name", 64)
-    await site.ask(lambda store: store.providers.remove(name))
+    await site.write(lambda store: store.providers.remove(name))
     changed(site, ask, "provider removed", name)
     return go("/providers", {"done": "provider-removed"})
 

@@ -61,7 +61,7 @@ async def make(site: Site, ask: Ask) -> Answer:
         return site.page("setup", ask, status=400, name=name, problem=str(wrong))
     hashed = await site.think(lambda: hash_password(secret))
     made = Administrator(name, hashed)
-    if not await site.ask(lambda store: store.administrators.add_first(made)):
+    if not await site.write(lambda store: store.administrators.add_first(made)):
         raise Refusal(404, _OVER)
     drop_token(_state(site))
     cookie = await visits.begin(site, ask, "administrator", name)

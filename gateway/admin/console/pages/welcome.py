@@ -5,7 +5,6 @@ from pydantic import SecretStr
 from gateway.accounts.model import Account, Device, Provider, Visit
 from gateway.accounts.oauth.causes import SignInRefused
 from gateway.accounts.oauth.service import Pending
-from gateway.accounts.passwords import new_device_password
 from gateway.accounts.store import Store
 from gateway.admin.console import signing, visits
 from gateway.admin.console.changes import changed
@@ -130,7 +129,7 @@ async def callback(site: Site, ask: Ask) -> Answer:
 
 
 async def _signed_in(site: Site, ask: Ask, guest: _Guest, visit: Visit) -> Answer:
-    used = await site.ask(lambda store: store.invites.use(guest.token, site.now()))
+    used = await site.write(lambda store: store.invites.use(guest.token, site.now()))
     # Of two who came by one link, and both were the owner, one gets the password.
     device = guest.data.get("device", "") if used else ""
     await visits.keep(site, visit, signed_in=True, device=device, code=None, polled=None)
@@ -174,9 +173,8 @@ async def make_password(site: Site, ask: Ask) -> Answer:
     known = await site.ask(lambda store: store.devices.get(guest.account.name, name))
     if known is not None and known.revoked is None:
         raise Refusal(409, "The password was shown already. If it got lost, ask for a new one.")
-    password = new_device_password()
     device = known or Device(guest.account.name, name, "", "", created=site.now())
-    await store_new(site, device, password, keep=False)
+    password = await store_new(site, device, keep=False)
     changed(site, ask, "device added", f"{guest.account.name}/{name}")
     return shown(site, ask, guest.account, name, password)
 
