@@ -6,9 +6,12 @@
 import html
 import itertools
 import re
+import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from http.client import HTTPResponse
 from io import BytesIO
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -35,6 +38,15 @@ NOW = 1_800_000_000.0
 PASSWORD = "correct horse battery"
 _numbers = itertools.count()
 HASH = hash_password(SecretStr(PASSWORD))
+
+
+@cache
+def _empty_store():
+    """The octets of a new database: making its tables is what takes time."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "accounts.sqlite")
+        Store(path, Vault([new_key()])).close()
+        return path.read_bytes()
 
 
 class AtOnce:
@@ -181,6 +193,7 @@ class Office:
         self.time = NOW if clock is None else clock()
         self._clock = clock
         self.url = url
+        Path(tmp_path, "accounts.sqlite").write_bytes(_empty_store())
         self.store = Store(tmp_path / "accounts.sqlite", Vault([new_key()]))
         self.live = FakeLive()
         self.throttle = FakeLocks()
