@@ -38,9 +38,10 @@ class PassThrough:
         if isinstance(proof, SecretBytes):
             return Admission("", Login(attempt.user, proof, attempt.peer))
         if isinstance(proof, BearerToken):
-            nothing = SecretBytes(b"")
+            # As the password too: a session that is kept for who showed this token must not
+            # be opened by another, which nobody has looked at.
             tokens = ClientToken(proof.token)
-            return Admission("", Login(attempt.user, nothing, attempt.peer, tokens))
+            return Admission("", Login(attempt.user, proof.token, attempt.peer, tokens))
         raise BadCredentials("there is no directory that could check a digest")
 
     async def ended(

@@ -19,10 +19,10 @@ from gateway.accounts.admission.seen import LastSeen
 from gateway.accounts.admission.verified import Verified
 from gateway.accounts.model import Known
 from gateway.accounts.names import Route
+from gateway.accounts.opened import Opened, open_store
 from gateway.accounts.store import Seen
 from gateway.accounts.store.database import Runner
 from gateway.app.backends import canonical
-from gateway.app.store import Opened, open_store
 from gateway.config import Settings
 from gateway.config.upstream_url import NOWHERE
 from gateway.errors import Unavailable
@@ -50,7 +50,8 @@ class Directory:
     """
 
     def __init__(self, settings: Settings, reactor: Any, emit: Emitter) -> None:
-        self._opened = opened = open_store(settings)
+        where = settings.store
+        self._opened = opened = None if where is None else open_store(where, settings.accounts)
         self._runner = None if opened is None else Runner(opened.store.database, reactor)
         self._checks = _Checks(reactor)
         self._entries: Mapping[str, Known] = {}

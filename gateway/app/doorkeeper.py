@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.accounts.door import Door
 from gateway.accounts.passing import PassThrough
 from gateway.config import Settings
+from gateway.errors import Misconfigured
 from gateway.telemetry import Emitter
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Doorkeeper:
         """
         if self._directory is not None:
             self._directory.reload(settings)
+        elif settings.directory or settings.routes:
+            raise Misconfigured("the first accounts or routes need a restart, not a signal")
 
     async def stop(self) -> None:
         """Finish, and close the database."""

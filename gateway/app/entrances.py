@@ -13,6 +13,7 @@ from gateway.accounts.fence import Fence
 from gateway.accounts.sasl_table import MECHANISMS
 from gateway.accounts.settings import AccountsSettings
 from gateway.app.sockets import Socket
+from gateway.errors import Misconfigured
 from gateway.pop3.offer import Offer
 from gateway.server.entrance import Listener
 from gateway.server.settings import FencedListener, ListenSettings
@@ -88,11 +89,17 @@ class Entrances:
         """Read every certificate again.
 
         Raises:
-            Misconfigured: One cannot be used; the old one stays, and those behind it.
+            Misconfigured: Some cannot be used; the old ones stay in their place.
         """
+        wrong = []
         for certificate in (self._usual, *self._fenced.values()):
-            if certificate is not None:
-                certificate.reload()
+            try:
+                if certificate is not None:
+                    certificate.reload()
+            except Misconfigured as failure:
+                wrong.append(failure.detail)
+        if wrong:
+            raise Misconfigured("; ".join(dict.fromkeys(wrong)))
 
 
 def offer(settings: AccountsSettings, *, directory: bool) -> Offer:

@@ -17,6 +17,7 @@ from gateway.backend.http.settings import HttpSettings
 from gateway.errors import Unavailable
 
 _LARGEST = 1 << 18
+_LONGEST = 600.0
 
 
 class Fetcher:
@@ -28,13 +29,12 @@ class Fetcher:
     """
 
     def __init__(self, settings: OAuthSettings, reactor: Any) -> None:
-        seconds = settings.timeout
+        self._seconds = settings.timeout
         self._http = HttpSettings(
             connections=2,
-            connect_timeout=seconds,
-            response_timeout=seconds,
-            idle_timeout=seconds,
-            answer_timeout=seconds,
+            connect_timeout=settings.timeout,
+            idle_timeout=_LONGEST,  # the whole request has a time of its own
+            answer_timeout=_LONGEST,
             max_answer=_LARGEST,
         )
         self._ca = settings.ca
@@ -49,7 +49,8 @@ class Fetcher:
             Unavailable, Misconfigured
         """
         whole: Any = Deferred.fromCoroutine(self._answer(request))
-        whole.addTimeout(self._http.response_timeout, self._reactor, _in_time)
+        patience = request.patience or self._seconds
+        whole.addTimeout(patience, self._reactor, _in_time)
         try:
             answer: Answer = await whole
         except Exception as error:  # noqa: BLE001 - Twisted raises many kinds

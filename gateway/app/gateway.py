@@ -36,19 +36,24 @@ class Gateway:
         reactor: Twisted's.
         emit: Takes the events.
         places: Connections that may be had, of all workers together.
+        door: Who is let in, if there is a directory; else whoever the upstream knows.
 
     Raises:
         Misconfigured: What the settings name cannot be used.
     """
 
     def __init__(
-        self, settings: Settings, reactor: Any, emit: Emitter, places: Places | None = None
+        self,
+        settings: Settings,
+        reactor: Any,
+        emit: Emitter,
+        places: Places | None = None,
+        door: Door | None = None,
     ) -> None:
         self._settings = settings
         self._reactor = reactor
-        self._entrances = Entrances(
-            settings.listen, offer(settings.accounts, directory=settings.directory)
-        )
+        known = door is not None or settings.directory
+        self._entrances = Entrances(settings.listen, offer(settings.accounts, directory=known))
         self._leases = FileLeases(settings.state.dir / "leases")
         self._journal = SqliteJournal(settings.state.dir / "journal.sqlite")
         self._delays = _delays(settings, reactor)
@@ -59,7 +64,7 @@ class Gateway:
         self._doorkeeper = Doorkeeper(settings, reactor, emit)
         self._throttle = _throttle(settings, emit)
         opener = Opener(
-            door=self._guarded(self._doorkeeper.door, emit),
+            door=self._guarded(door or self._doorkeeper.door, emit),
             backends=self._backends.get,
             upstream=str(settings.upstream.url),
             leases=self._leases,

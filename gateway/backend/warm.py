@@ -3,7 +3,7 @@
 A device that polls every half minute then costs one round trip upstream instead of connect,
 TLS, login and SELECT. Only a login that proves the same password gets the connection; a
 wrong one goes to the upstream like any other and leaves the connection where it is. What
-tokens opened is for logins with tokens only.
+a token has opened is for logins with the same token.
 """
 
 import hmac
@@ -21,8 +21,8 @@ from gateway.backend.port import (
     ReusableBackend,
     ReusableSession,
 )
-from gateway.errors import ConsentMissing, Failure
-from gateway.maildrop import CommitPlan, Login, Maildrop, Outcome, Ref, Tokens
+from gateway.errors import Failure
+from gateway.maildrop import CommitPlan, Login, Maildrop, Outcome, Ref
 from gateway.settings import Section
 
 
@@ -102,9 +102,7 @@ class WarmConnections:
 
     async def open(self, login: Login) -> BackendSession:
         """See `gateway.backend.port.Backend.open`."""
-        proof = self._proof(login)
-        if login.tokens is not None:
-            await self._check_consent(login.user, proof, login.tokens)
+        proof = self._proof(login, await self._secret(login))
         parked = await self._revived(login.user, proof)
         if parked is None:
             since = self._now()
@@ -143,36 +141,28 @@ class WarmConnections:
         self._parked.clear()
         await _close(kept)
 
-    async def _check_consent(self, user: bytes, proof: bytes, tokens: Tokens) -> None:
-        """A consent that is known to be gone opens no kept session either.
+    async def _secret(self, login: Login) -> bytes:
+        """What is shown to the upstream: with tokens the one of now.
 
         Raises:
-            ConsentMissing: It is gone.
+            ConsentMissing, Unavailable: There is none. A kept session would go on without,
+                but nothing would tell whose it is: a client may bring a token of his own,
+                which nobody but the upstream has looked at.
         """
-        place = (self._upstream, user)
-        parked = self._parked.get(place)
-        if parked is None or not hmac.compare_digest(parked.proof, proof):
-            return
-        try:
-            await tokens.token()
-        except ConsentMissing:
-            if self._parked.get(place) is parked:
-                await _close([self._parked.pop(place)])
-            raise
-        except Failure:
-            pass  # whoever issues tokens is down: the session needs none
+        if login.tokens is None:
+            return login.password.get_secret_value()
+        return await login.tokens.token()
 
-    def _proof(self, login: Login) -> bytes:
+    def _proof(self, login: Login, secret: bytes) -> bytes:
         """A verifier, salted with the user's name and this process' key.
 
-        Whoever has tokens was let in by us; no password, least of all an empty one, shows
-        the same. Which token it is does not matter: there is another every hour.
+        A password that is a token's text is no token: the upstream was not asked about it.
         """
         peer = login.peer.encode() if self._per_peer else b""
-        kind = b"password" if login.tokens is None else b"tokens"
+        kind = b"password" if login.tokens is None else b"token"
         salt = b"%b %d %b %b" % (kind, len(login.user), login.user, peer)
         inner = hmac.digest(self._key, salt, "sha256")
-        return hmac.digest(inner, login.password.get_secret_value(), "sha256")
+        return hmac.digest(inner, secret, "sha256")
 
     async def _revived(self, user: bytes, proof: bytes) -> _Parked | None:
         place = (self._upstream, user)

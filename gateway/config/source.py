@@ -85,10 +85,11 @@ class Source:
     def _line(self, key: str) -> int | None:
         """The line of a key, or of its table. A guess for odd notations, never a failure."""
         table, table_line, seen = "", None, Counter[str]()
+        entry = key[: key.rfind("]") + 1] or key
         for number, text in enumerate(self.text.splitlines(), 1):
             if header := TABLE.match(text):
                 table = _entry(_plain(header[1]), text.lstrip().startswith("[["), seen)
-                table_line = number if table == key else table_line
+                table_line = number if table in {key, entry} else table_line
             elif (pair := KEY.match(text)) and _join(table, _plain(pair[1])) == key:
                 return number
         # Entries that are written as a list of inline tables have no lines of their own.

@@ -106,6 +106,7 @@ NO_CLEAR_PASSWORD_NOR_TLS = err(
     "set a certificate, or fence this port",
     "AUTH",
 )
+CLEAR_REFUSALS = frozenset({NO_CLEAR_PASSWORD, NO_CLEAR_PASSWORD_NOR_TLS})
 BAD_RESPONSE = err("The authentication exchange failed")
 CANCELLED = err("Authentication cancelled")
 LINE_TOO_LONG = err("Line too long")

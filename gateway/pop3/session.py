@@ -84,6 +84,9 @@ class Session:
         tls_available: Whether STLS can be offered.
         offer: What a client can log in with.
         fresh: Where challenges come from.
+
+    Attributes:
+        clear_refused: Whether the client was kept from sending a password in clear.
     """
 
     __slots__ = (
@@ -98,6 +101,7 @@ class Session:
         "_refusal",
         "_settings",
         "_state",
+        "clear_refused",
     )
 
     def __init__(
@@ -120,6 +124,7 @@ class Session:
         self._gone_refs: set[Ref] | None = None
         self._draining = False
         self._refusal: bytes = b""
+        self.clear_refused = False
 
     @property
     def pending(self) -> Effect | None:
@@ -169,6 +174,7 @@ class Session:
         except BadCommand:
             return self._did(self._bad(replies.FAILURES[BadCommand].reply))
         except Refused as refused:
+            self.clear_refused |= refused.reply in replies.CLEAR_REFUSALS
             return self._did(self._bad(refused.reply))
 
     def handle(self, event: Event) -> Effects:

@@ -24,6 +24,7 @@ from gateway.server.entrance import (
     tls_state,
 )
 from gateway.server.events import (
+    ClearPasswordRefused,
     Closed,
     Connected,
     MessageFailed,
@@ -63,7 +64,7 @@ class Pop3Connection(Protocol):
         on_lost: Callable[["Pop3Connection"], None],
     ) -> None:
         self._shared = shared
-        self._tries = Tries(shared.deeds, shared.clock, emit, peer=peer, handle=self._handle)
+        self._tries = Tries(shared, emit, peer=peer, handle=self._handle)
         self.listener = listener
         self.peer = peer
         self._secure = listener.secure
@@ -370,6 +371,8 @@ class Pop3Connection(Protocol):
         return self._opened
 
     def _report(self) -> None:
+        if self._session.clear_refused:
+            self._tries.emit(ClearPasswordRefused())
         seconds = self._shared.clock.seconds() - self._since
         self._tries.emit(
             Closed(

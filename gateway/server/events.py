@@ -32,6 +32,13 @@ class OutsideFence(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ClearPasswordRefused(Event):
+    """A client without TLS was about to send a password in clear, and was told not to."""
+
+    level: ClassVar[Level] = "warning"
+
+
+@dataclass(frozen=True, slots=True)
 class LegacyTls(Event):
     """A client logged in by a version of TLS that is not safe any more."""
 

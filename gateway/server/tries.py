@@ -6,10 +6,9 @@ from gateway.access.open import OpenMaildrop
 from gateway.errors import Failure
 from gateway.maildrop import Attempt, ScramVerifier
 from gateway.pop3 import events
-from gateway.server.deeds import Deeds
-from gateway.server.entrance import TlsState
+from gateway.server.entrance import Surroundings, TlsState
 from gateway.server.events import LegacyTls, LoggedIn, LoginFailed
-from gateway.server.timers import Clock, Timer
+from gateway.server.timers import Timer
 from gateway.telemetry import Emitter, printable
 
 
@@ -17,8 +16,7 @@ class Tries:
     """All of one connection.
 
     Args:
-        deeds: Carries them out.
-        clock: Where time comes from.
+        shared: Who carries them out, and where time comes from.
         emit: Takes the events of the connection.
         peer: The client's address.
         handle: Takes the answers for the session.
@@ -30,15 +28,14 @@ class Tries:
 
     def __init__(
         self,
-        deeds: Deeds,
-        clock: Clock,
+        shared: Surroundings,
         emit: Emitter,
         *,
         peer: str,
         handle: Callable[[events.Event], None],
     ) -> None:
-        self._deeds = deeds
-        self._clock = clock
+        self._deeds = shared.deeds
+        self._clock = shared.clock
         self._peer = peer
         self._handle = handle
         self._since = 0.0

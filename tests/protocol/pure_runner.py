@@ -14,7 +14,6 @@ from tests.protocol.maildrops import MAILDROPS
 from tests.support.fake_backend import FakeBackend
 from tests.support.known_devices import KnownDevice
 
-
 # What `@offer` may be about.
 ALL = (b"SCRAM-SHA-256", b"CRAM-MD5", b"OAUTHBEARER", b"XOAUTH2", b"PLAIN", b"LOGIN")
 OFFERS = {

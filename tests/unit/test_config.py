@@ -20,7 +20,8 @@ from gateway.config import (
 from gateway.config.explain import field_of
 from gateway.config.problems import BadValue
 from gateway.config.show import show
-from gateway.config.tree import sections
+from gateway.config.source import take, without
+from gateway.config.tree import header, sections
 
 URL = "imaps://imap.example.org"
 
@@ -160,6 +161,81 @@ def test_what_is_shown_can_be_read_again(tmp_path):
     again = load(path)
     assert show(again) == show(settings)
     assert again.upstream.url == settings.upstream.url
+
+
+FENCED = f"""
+[upstream]
+url = "{URL}"
+[listen]
+plain = []
+[[listen.fenced]]
+address = "127.0.0.1:1110"
+allow = ["192.0.2.0/28", "2001:db8::7"]
+[[listen.fenced]]
+address = "systemd:old"
+allow = ["192.0.2.40"]
+tls = "none"
+"""
+
+
+def test_lists_of_tables_are_shown_so_that_they_can_be_read_again(file, tmp_path):
+    settings = load(file(FENCED), {"state.dir": str(tmp_path)})
+    assert [each.address for each in settings.listen.fenced] == [
+        "127.0.0.1:1110",
+        "systemd:old",
+    ]
+    path = tmp_path / "shown.toml"
+    path.write_text(show(settings))
+    assert load(path).listen == settings.listen
+
+
+def test_a_wrong_entry_does_not_hide_what_else_is_wrong(file):
+    text = FENCED.replace('"none"', "4") + '[upstream.maildir]\nuser = "x"\n[limits]\nx = 1\n'
+    found = problems(file(text.replace("plain = []", 'plain = ["there:1"]')))
+    assert [problem.key for problem in found] == [
+        "listen.fenced[2].tls",
+        "limits.x",
+    ]
+    text = FENCED.replace("systemd:old", "1110").replace("[]", '[]\ncert = "gone"')
+    keys = [problem.key for problem in problems(file(text))]
+    assert keys == ["listen.key", "listen.cert", "listen.fenced[2].address"]
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [
+        ("listen.fenced[1].allow", ["a"]),
+        ("listen.fenced[2]", {"allow": "b"}),
+        ("listen.fenced[3].allow", None),
+        ("listen.fenced[1].allow[1]", "a"),
+        ("listen.plain[1].x", None),
+        ("other[1]", None),
+    ],
+)
+def test_a_value_by_its_key(key, found):
+    tree = {"listen": {"plain": "x", "fenced": [{"allow": ["a"]}, {"allow": "b"}]}}
+    assert take(tree, key) == found
+
+
+def test_an_entry_that_has_a_bad_key_is_left_out_whole():
+    tree = {"listen": {"plain": [], "fenced": [{"a": 1}, {"a": 2}, {"a": 3}]}}
+    assert without(tree, frozenset({"listen.fenced[2].a"})) == {
+        "listen": {"plain": [], "fenced": [{"a": 1}, {"a": 3}]}
+    }
+    assert without(tree, frozenset({"listen.fenced"})) == {"listen": {"plain": []}}
+    assert without(tree, frozenset({"listen.fenced[1]"}))["listen"]["fenced"][0] == {"a": 2}
+
+
+def test_headers_of_tables():
+    assert header("listen") == "[listen]"
+    assert header("listen.fenced") == "[[listen.fenced]]"
+    assert header("upstream.http") == "[upstream.http]"
+
+
+def test_a_field_of_an_entry_is_that_of_its_table():
+    assert (
+        field_of("listen.fenced[7].allow") is sections()["listen.fenced"].model_fields["allow"]
+    )
 
 
 def test_secrets_are_not_shown(file):

@@ -14,7 +14,7 @@ from gateway.config import FLAGS
 from gateway.config.profile_reference import HEAD, profile_reference
 from gateway.config.profiles import SHIPPED, load_profile, shipped
 from gateway.config.reference import reference
-from gateway.config.tree import sections
+from gateway.config.tree import header, sections
 from gateway.pop3 import replies
 from gateway.telemetry import Event
 
@@ -30,7 +30,8 @@ def test_the_configuration_reference_has_every_key_and_flag():
     text = reference()
     for table, section in sections().items():
         for name in section.model_fields if table else ():
-            assert f"\n### {name}\n" in text or f"\n## [{table}.{name}]\n" in text
+            title = f"\n## {header(f'{table}.{name}')}\n"
+            assert f"\n### {name}\n" in text or title in text
     assert all(f"`{flag}`" in text for flag in FLAGS.values())
 
 

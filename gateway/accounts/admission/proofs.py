@@ -1,13 +1,11 @@
 """Proofs of a device's password that do not show it: APOP, CRAM-MD5, SCRAM-SHA-256."""
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 
-from pydantic import SecretStr
-
 from gateway.accounts.model import Device
 from gateway.accounts.passwords import normalised
+from gateway.accounts.sasl_digest import matches
 from gateway.accounts.sasl_scram import read_verifier
 from gateway.errors import Misconfigured
 from gateway.maildrop import Digest, ScramVerifier
@@ -21,20 +19,11 @@ def by_digest(devices: Sequence[Device], digest: Digest) -> Device | None:
     for device in devices:
         secret = device.secret
         if secret is not None and any(
-            hmac.compare_digest(_digest(digest, each), digest.digest)
+            matches(digest, each.get_secret_value().encode())
             for each in (secret, normalised(secret))
         ):
             return device
     return None
-
-
-def _digest(digest: Digest, secret: SecretStr) -> bytes:
-    """RFC 1939 §7: MD5 of the banner and the secret; RFC 2195 §2: HMAC-MD5."""
-    octets = secret.get_secret_value().encode()
-    if digest.method == "apop":
-        together = digest.challenge + octets
-        return hashlib.md5(together, usedforsecurity=False).hexdigest().encode()
-    return hmac.new(octets, digest.challenge, "md5").hexdigest().encode()
 
 
 def scram_verifier(device: Device) -> ScramVerifier:

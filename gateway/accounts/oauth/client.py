@@ -19,6 +19,9 @@ from gateway.errors import Misconfigured, Unavailable
 
 _FORM = "application/x-www-form-urlencoded"
 _DEVICE_LIFE = 900
+# A provider that has taken a refresh token and is slow to answer has perhaps made it
+# worthless already: whoever gives up before the answer comes loses the consent.
+_LONG = 120.0
 _DEVICE_INTERVAL = 5  # RFC 8628 §3.2
 
 
@@ -110,7 +113,7 @@ class TokenClient:
         """
         client = oauthlib.WebApplicationClient(self.provider.client_id)
         body = client.prepare_refresh_body(refresh_token=token.get_secret_value())
-        return await self._tokens(client, body)
+        return await self._tokens(client, body, _LONG)
 
     async def client_credentials(self, scopes: Sequence[str]) -> Issued:
         """Tokens for ourselves (RFC 6749 §4.4).
@@ -181,9 +184,9 @@ class TokenClient:
             raise Unavailable(f"the provider answers an introspection with {answer.status}")
         return answer.object()
 
-    async def _tokens(self, client: Any, body: str) -> Issued:
+    async def _tokens(self, client: Any, body: str, patience: float = 0.0) -> Issued:
         url = self._endpoint(self.endpoints.token, "token endpoint")
-        answer = await self._post(url, body)
+        answer = await self._post(url, body, patience)
         said = self._said(answer)
         try:
             parsed: Mapping[str, Any] = client.parse_request_body_response(answer.body.decode())
@@ -201,7 +204,7 @@ class TokenClient:
             raise refusal(said, answer.status)
         return said
 
-    async def _post(self, url: str, body: str) -> Answer:
+    async def _post(self, url: str, body: str, patience: float = 0.0) -> Answer:
         """A form with our credentials in it, or in a header (RFC 6749 §2.3.1)."""
         headers = {**_HEADERS, "Content-Type": _FORM}
         form = dict(parse_qsl(body, keep_blank_values=True))
@@ -212,7 +215,9 @@ class TokenClient:
                 form["client_secret"] = secret.get_secret_value()
         else:
             headers["Authorization"] = _basic(self.provider.client_id, secret)
-        return await self.fetch(Request("POST", url, headers, urlencode(form).encode()))
+        return await self.fetch(
+            Request("POST", url, headers, urlencode(form).encode(), patience)
+        )
 
     def _device_code(self, said: Mapping[str, Any]) -> DeviceCode:
         # Google calls it `verification_url`.

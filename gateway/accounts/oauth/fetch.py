@@ -12,12 +12,17 @@ from gateway.errors import Misconfigured, Unavailable
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked. Its repr shows neither headers nor body: secrets are in them."""
+    """What is asked. Its repr shows neither headers nor body: secrets are in them.
+
+    Attributes:
+        patience: Seconds that the answer may take; 0 for as long as is usual.
+    """
 
     method: Literal["GET", "POST"]
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
+    patience: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,8 @@ def endpoints_of(said: Mapping[str, Any], issuer: str) -> Endpoints:
     if not isinstance(named, str) or named.rstrip("/") not in _spellings(issuer):
         raise Misconfigured("the issuer calls itself something else: give that URL")
     methods = said.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-    known = isinstance(methods, list)
+    # Where both are taken, the one that RFC 6749 §2.3.1 wants servers to have.
+    basic = isinstance(methods, list) and "client_secret_basic" in methods
     return Endpoints(
         issuer=named,
         authorization=_url(said, "authorization_endpoint"),
@@ -93,7 +94,7 @@ def endpoints_of(said: Mapping[str, Any], issuer: str) -> Endpoints:
         userinfo=_url(said, "userinfo_endpoint"),
         revocation=_url(said, "revocation_endpoint"),
         introspection=_url(said, "introspection_endpoint"),
-        basic=known and "client_secret_post" not in methods,
+        basic=basic,
     )
 
 

@@ -157,7 +157,7 @@ class SignIn:
             self._check_time(pending.expires)
             client, whose = await self._client(pending.account)
             _check_same(client.provider, pending.provider)
-            tokens = await client.code(code, pending.redirect_uri, pending.verifier)
+            tokens = await _exchanged(client, code, pending)
             return await self._keep(
                 client, whose, tokens, "code", nonce=pending.nonce, any_mailbox=any_mailbox
             )
@@ -311,6 +311,17 @@ def registered(store: Store, account: str) -> tuple[Account, Provider]:
 def upstream_of(account: Account, provider: Provider) -> str:
     """The URL of the account's mailbox."""
     return account.upstream or provider.upstream
+
+
+async def _exchanged(client: TokenClient, code: str, pending: Pending) -> Issued:
+    try:
+        return await client.code(code, pending.redirect_uri, pending.verifier)
+    except SignInRefused as refused:
+        if refused.code != "invalid_grant":
+            raise
+        # Of a code it means something else than of a refresh token.
+        cause = "the provider does not take this sign-in any more"
+        raise SignInRefused("ended", cause, "begin again", refused.code) from None
 
 
 def _check_same(provider: Provider, expected: str) -> None:

@@ -19,8 +19,8 @@ class OAuthSettings(Section):
         default=15,
         gt=0,
         le=60,
-        description="Seconds that a provider may take for an answer. One process may take "
-        "three times as long for a refresh before another one tries.",
+        description="Seconds that a login waits for a provider. What it answers later is kept "
+        "all the same.",
     )
     refresh_every: float = Field(
         default=86_400,

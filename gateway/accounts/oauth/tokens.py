@@ -1,11 +1,13 @@
 """The access tokens of accounts: kept, refreshed ahead of their end, by one at a time."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import SecretStr
-from twisted.internet.task import deferLater
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, deferLater
 
 from gateway.accounts.model import Grant
 from gateway.accounts.oauth import events, presets
@@ -29,6 +31,8 @@ _TRUSTED = 30.0
 _NEW = 60.0
 # After a failure that may pass, the provider is left alone for so long.
 _PAUSE = 5.0
+# A process waits for another's refresh no longer than this.
+_LONGEST = 300.0
 _SAVES = (0.2, 1.0, 5.0)
 _Result = TypeVar("_Result")
 
@@ -39,12 +43,11 @@ class _State:
 
     name: str
     grant: Grant | None = None
-    due: float = 0.0
+    due: float = 0.0  # when a new token is to be got, or may be asked for again
     read: float = 0.0
-    refused: str = ""
+    stale: str = ""  # an access token that is to be replaced though it lasts
     unsaved: Grant | None = None
     failure: Failure | None = None
-    quiet_until: float = 0.0
     flight: Flight[Grant] = field(default_factory=Flight)
 
 
@@ -75,8 +78,9 @@ class Keeper:
         now: Seconds since 1970, the same for all processes up to a few seconds.
         random: A number from 0 to 1.
         emit: Takes the events.
-        lease: Seconds that one process may take for a refresh; after that it counts as dead.
-            More than two requests may take.
+        wait: Seconds that a login waits for a refresh, which goes on without it.
+        lease: Seconds after which a process counts as dead that is refreshing and gives no
+            sign of life.
     """
 
     def __init__(
@@ -89,7 +93,8 @@ class Keeper:
         now: Callable[[], float],
         random: Callable[[], float],
         emit: Emitter,
-        lease: float = 45.0,
+        wait: float = 15.0,
+        lease: float = 15.0,
     ) -> None:
         self._store = store
         self._runner = runner
@@ -98,6 +103,7 @@ class Keeper:
         self._now = now
         self._random = random
         self._emit = emit
+        self._wait = wait
         self._lease = lease
         self._states: dict[str, _State] = {}
 
@@ -114,6 +120,7 @@ class Keeper:
         if not self._good(grant):
             grant = await self._join(state)
         elif self._now() >= state.due:
+            state.stale = grant.access.get_secret_value()
             state.flight.begin(lambda: self._refresh(state))
         return _octets(grant)
 
@@ -122,7 +129,7 @@ class Keeper:
         state = self._state(account)
         grant = await self._read(state)
         if _octets(grant) == refused and self._now() - grant.refreshed >= _NEW:
-            state.refused = refused.decode("ascii", "replace")
+            state.stale = refused.decode("ascii", "replace")
             grant = await self._join(state)
         return _octets(grant)
 
@@ -135,8 +142,15 @@ class Keeper:
         state = self._state(account)
         grant = await self._run(lambda: self._store.grants.get(account))
         if grant is not None:
-            state.refused = grant.access.get_secret_value()
+            state.stale = grant.access.get_secret_value()
             await state.flight.join(lambda: self._refresh(state, broken=True))
+
+    async def stop(self) -> None:
+        """Let refreshes that are under way come to their end, if that is soon."""
+        for state in self._states.values():
+            if state.flight.under_way:
+                with suppress(Failure):
+                    await self._join(state)
 
     # What is known without asking anybody.
 
@@ -152,6 +166,7 @@ class Keeper:
         if state.grant is None or state.grant.version != grant.version:
             life = max(0.0, grant.expires - grant.refreshed)
             state.due = grant.expires - min(_AHEAD, life / 2) * (0.5 + self._random() / 2)
+            state.failure = None
         state.grant, state.read = grant, self._now()
         return grant
 
@@ -174,18 +189,20 @@ class Keeper:
     # Refreshing.
 
     async def _join(self, state: _State) -> Grant:
-        if state.failure is not None and self._now() < state.quiet_until:
+        if state.failure is not None and self._now() < state.due:
             raise type(state.failure)(state.failure.detail)
-        return await state.flight.join(lambda: self._refresh(state))
+        grant: Any = Deferred.fromCoroutine(state.flight.join(lambda: self._refresh(state)))
+        grant.addTimeout(self._wait, self._clock, _in_time)
+        return cast(Grant, await grant)
 
     async def _refresh(self, state: _State, *, broken: bool = False) -> Grant:
         """The grant with a new access token, got by us or by another process."""
-        given_up = self._now() + self._lease + _PAUSE
+        given_up = self._now() + _LONGEST
         await self._save_late(state)
         while True:
             grant = await self._current(state, broken=broken)
-            if not grant.broken and self._good(grant, state.refused):
-                state.refused = ""
+            if not grant.broken and self._good(grant, state.stale):
+                state.stale = ""
                 return self._keep(state, grant)
             if await self._leased(grant):
                 return await self._lead(state, grant)
@@ -209,21 +226,36 @@ class Keeper:
             )
         )
 
+    async def _prolong(self, grant: Grant) -> None:
+        """A sign of life while the provider is asked."""
+        until = self._now() + self._lease
+        with suppress(Unavailable):
+            await self._run(
+                lambda: self._store.grants.prolong(grant.account, grant.version, until=until)
+            )
+
     async def _lead(self, state: _State, grant: Grant) -> Grant:
         """Refresh, as the only one who may."""
+        alive: Any = LoopingCall(self._prolong, grant)
+        alive.clock = self._clock
+        alive.start(self._lease / 3, now=False)
         try:
             used, tokens = await self._ask(grant)
         except SignInRefused as refused:
             if refused.kind == "consent":
                 raise await self._lost(state, grant, refused) from None
             failed = Unavailable if refused.kind == "passing" else ConsentMissing
-            return await self._failed(state, grant, failed(str(refused)), refused.code)
-        except (Unavailable, Misconfigured) as failure:
-            return await self._failed(state, grant, Unavailable(failure.detail), "")
+            failure = failed(str(refused))
+            raise await self._failed(state, grant, failure, refused.code) from None
+        except (Unavailable, Misconfigured) as error:
+            failure = Unavailable(error.detail)
+            raise await self._failed(state, grant, failure, "") from None
+        finally:
+            alive.stop()
         fresh = renewed(grant, used, tokens, self._now())
         # Nobody sees the access token before the refresh token is on the disk.
         saved = await self._save(state, fresh)
-        state.refused, state.failure = "", None
+        state.stale, state.failure = "", None
         self._emit(events.TokenRefreshed(grant.account, saved.previous is not None))
         return self._keep(state, saved)
 
@@ -245,7 +277,7 @@ class Keeper:
 
     async def _lost(self, state: _State, grant: Grant, refused: SignInRefused) -> Failure:
         """The consent is gone: everybody shall know."""
-        state.grant, state.refused = None, ""
+        state.grant, state.stale = None, ""
         if grant.broken:
             await self._run(lambda: self._store.grants.release(grant.account, grant.version))
         else:
@@ -254,16 +286,15 @@ class Keeper:
                 self._emit(events.ConsentLost(grant.account, str(refused)))
         return ConsentMissing(f"{refused} ({refused.code})")
 
-    async def _failed(self, state: _State, grant: Grant, failure: Failure, code: str) -> Grant:
+    async def _failed(
+        self, state: _State, grant: Grant, failure: Failure, code: str
+    ) -> Failure:
         """It may work later. Until then the old token is used while it lasts."""
         await self._run(lambda: self._store.grants.release(grant.account, grant.version))
         self._emit(events.RefreshFailed(grant.account, failure.detail, code))
-        refused, state.refused = state.refused, ""
-        state.failure, state.quiet_until = failure, self._now() + _PAUSE
-        if not grant.broken and self._good(grant, refused):
-            state.due = state.quiet_until
-            return grant
-        raise failure
+        state.stale = ""
+        state.failure, state.due = failure, self._now() + _PAUSE
+        return failure
 
     async def _save(self, state: _State, fresh: Grant) -> Grant:
         """Write it, and again if the database is away for a moment."""
@@ -296,3 +327,7 @@ class Keeper:
 
 def _octets(grant: Grant) -> bytes:
     return grant.access.get_secret_value().encode("ascii")
+
+
+def _in_time(_: object, seconds: float) -> None:
+    raise Unavailable(f"the OAuth2 provider gives no token within {seconds:g} seconds")

@@ -51,6 +51,12 @@ class Grants:
         with self._database.transaction() as connection:
             return connection.execute(change).rowcount == 1
 
+    def prolong(self, account: str, version: int, *, until: float) -> None:
+        """Keep the lease for longer; for whoever has it."""
+        change = update(schema.grant).where(self._this(account, version))
+        with self._database.transaction() as connection:
+            connection.execute(change.values(leased_until=until))
+
     def release(self, account: str, version: int) -> None:
         """Give the lease back; nothing has changed."""
         change = update(schema.grant).where(self._this(account, version))

@@ -101,7 +101,7 @@ class Ledger:
                 "UPDATE wrong SET points = points + ?, seen = ? WHERE tag = ? AND address = ?",
                 (shown.points, now, *_key(shown)),
             )
-        elif old.state.value < state.value:
+        elif old.state.value <= state.value:
             self._execute(
                 "UPDATE wrong SET state = ?, seen = ? WHERE tag = ? AND address = ?",
                 (state.value, now, *_key(shown)),

@@ -1,5 +1,6 @@
 """The throttle's SQLite file: what is in it, and how it is opened."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -63,6 +64,8 @@ def connect(
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # SQLite gives its other files the mode of this one.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         return _prepared(path, settings)
     except (OSError, sqlite3.Error, ValueError) as error:
         raise Misconfigured(

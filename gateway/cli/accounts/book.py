@@ -13,8 +13,8 @@ import click
 from pydantic import SecretStr
 
 from gateway.accounts.model import Account
+from gateway.accounts.opened import Opened, open_store
 from gateway.accounts.store import Store, StoreRefusal
-from gateway.app.store import Opened, open_store
 from gateway.cli.options import Command, given, refuse, settings_options
 from gateway.cli.secret_files import password_in
 from gateway.config import ConfigError, Settings, load
@@ -58,10 +58,10 @@ def with_book(command: Command) -> Command:
         flags = {"accounts__store": accounts__store, "state__dir": state__dir}
         settings = _settings(config, given(flags))
         _check_owner(settings)
+        if settings.store is None:
+            raise click.UsageError("accounts.store is not set: give --accounts embedded")
         try:
-            opened = open_store(settings)
-            if opened is None:
-                raise click.UsageError("accounts.store is not set: give --accounts embedded")
+            opened = open_store(settings.store, settings.accounts)
             try:
                 command(Book(settings, opened), **rest)
             finally:

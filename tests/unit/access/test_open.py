@@ -1,20 +1,26 @@
 """From login to maildrop: in which order, and that a failed step gives everything back."""
 
+from dataclasses import replace
+
 import pytest
+from pydantic import SecretBytes
 
 from gateway.access.delay import LoginDelays
 from gateway.access.open import Opener, account_of, exact_account_of
+from gateway.accounts.door import Admission
+from gateway.accounts.passing import PassThrough
 from gateway.errors import (
     BadCredentials,
+    ConsentMissing,
     EpochChanged,
     MaildropBusy,
     Misconfigured,
     Throttled,
     Unavailable,
 )
-from gateway.maildrop import CommitPlan
+from gateway.maildrop import Attempt, BearerToken, CommitPlan, Login
 from tests.unit.access.deeds import Running, run
-from tests.unit.server.doubles import login
+from tests.unit.server.doubles import PASSWORD, login
 
 ACCOUNT = "fake:// ann"
 
@@ -193,3 +199,135 @@ def test_any_name_can_be_written_into_the_journal(world):
         account = exact_account_of(login(name), "u")
         world.journal.record(account, CommitPlan("7", (1,)))
         assert world.journal.interrupted(account) == CommitPlan("7", (1,))
+
+
+# ---- the door
+
+
+class Directory(PassThrough):
+    """Lets everybody in as one account, and keeps what it was told."""
+
+    def __init__(self, device="printer", upstream="other://", refusal=None):
+        self.admission = Admission(upstream, SHOWN, "Ann's", device)
+        self.refusal = refusal
+        self.ends = []
+        self.trouble = None
+
+    async def admit(self, attempt):
+        if self.refusal is not None:
+            raise self.refusal
+        return self.admission
+
+    async def ended(self, attempt, admission, failure):
+        self.ends.append((attempt, admission, failure))
+        if self.trouble is not None:
+            raise self.trouble
+
+
+SHOWN = Login(b"ann@there", SecretBytes(PASSWORD))
+WRONG = Login(b"ann@there", SecretBytes(b"kept, and not right any more"))
+
+
+def opener(world, door, asked=None):
+    def backends(url):
+        if asked is not None:
+            asked.append(url)
+        return world.upstream
+
+    return Opener(
+        door=door,
+        backends=backends,
+        upstream="fake://",
+        leases=world.leases,
+        journal=world.journal,
+        delays=LoginDelays(0, world.clock.seconds),
+        emit=world.emit,
+    )
+
+
+def test_the_door_says_which_upstream_and_what_it_is_shown(world):
+    door, asked = Directory(), []
+    opened = run(opener(world, door, asked).open(login(password=b"of the device")))
+    assert asked == ["other://"]
+    assert opened.account == "other:// ann@there"
+    assert opened.admission is door.admission
+    assert door.ends == [(login(password=b"of the device"), door.admission, None)]
+
+
+def test_the_settings_own_upstream_has_its_name(world):
+    """Nothing of those who had an account before there was a directory changes its name."""
+    opened = run(opener(world, Directory(upstream="")).open(login()))
+    assert opened.account == "fake:// ann@there"
+
+
+def test_who_is_not_let_in_is_never_shown_to_the_upstream(world):
+    door = Directory(refusal=BadCredentials("no", 3))
+    with pytest.raises(BadCredentials) as error:
+        run(opener(world, door).open(login()))
+    assert error.value.wait == 3
+    assert world.upstream.calls == []
+    assert door.ends == []
+
+
+def test_a_kept_password_that_is_refused_is_not_the_devices_fault(world):
+    door = Directory()
+    door.admission = replace(door.admission, login=WRONG)
+    with pytest.raises(ConsentMissing):
+        run(opener(world, door).open(login()))
+    ((_, _, failure),) = door.ends
+    assert type(failure) is BadCredentials
+    assert world.everything_is_given_back()
+
+
+def test_an_account_without_a_device_shows_its_own_password(world):
+    door = Directory(device="")
+    door.admission = replace(door.admission, login=WRONG)
+    with pytest.raises(BadCredentials):
+        run(opener(world, door).open(login()))
+
+
+def test_a_token_of_the_client_that_is_refused_is_the_clients_to_renew(world):
+    world.upstream.trouble["open"] = ConsentMissing("token refused")
+    attempt = Attempt(b"ann", BearerToken(SecretBytes(b"abc")))
+    with pytest.raises(BadCredentials):
+        run(world.opener.open(attempt))
+    with pytest.raises(ConsentMissing):
+        run(opener(world, Directory()).open(attempt))
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(Unavailable, Unavailable), (RuntimeError, Unavailable)]
+)
+def test_the_door_hears_of_every_end(world, error, told):
+    door = Directory()
+    world.upstream.trouble["snapshot"] = error("x")
+    with pytest.raises(error):
+        run(opener(world, door).open(login()))
+    ((_, _, failure),) = door.ends
+    assert type(failure) is told
+    assert world.everything_is_given_back()
+
+
+def test_an_upstream_that_is_not_there_is_heard_of_too(world):
+    def backends(url):
+        raise Misconfigured(f"no driver for {url}")
+
+    door = Directory()
+    one = opener(world, door)
+    one._backends = backends
+    with pytest.raises(Misconfigured):
+        run(one.open(login()))
+    assert type(door.ends[0][2]) is Misconfigured
+
+
+def test_a_door_that_breaks_its_word_keeps_no_lease(world):
+    door = Directory()
+    door.trouble = RuntimeError("a defect")
+    with pytest.raises(RuntimeError):
+        run(opener(world, door).open(login()))
+    assert world.everything_is_given_back()
+
+
+def test_the_verifier_comes_from_the_door(world):
+    with pytest.raises(BadCredentials):
+        run(world.opener.verifier(b"ann"))

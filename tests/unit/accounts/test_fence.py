@@ -43,7 +43,7 @@ def test_a_fence_without_networks_has_nobody_inside():
 
 @pytest.mark.parametrize("text", ["", "192.0.2.1/24", "192.0.2.0/33", "host"])
 def test_what_is_no_network(text):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"does not appear|has host bits"):
         Fence.of([text])
 
 

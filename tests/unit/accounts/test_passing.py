@@ -5,6 +5,7 @@ from pydantic import SecretBytes
 
 from gateway.accounts.door import Admission
 from gateway.accounts.passing import PassThrough
+from gateway.backend.warm import WarmConnections, WarmSettings
 from gateway.errors import BadCredentials
 from gateway.maildrop import Attempt, BearerToken, Digest, Login, Scram
 from tests.unit.access.deeds import run
@@ -28,6 +29,54 @@ def test_a_token_is_shown_to_the_upstream_and_cannot_be_renewed():
     assert run(tokens.renew(b"abc")) == b"abc"
     assert "abc" not in repr(admission)
     assert not admission.proven
+
+
+class Upstream:
+    """Knows one token; its sessions can be kept."""
+
+    def __init__(self):
+        self.asked = 0
+
+    async def open(self, given):
+        self.asked += 1
+        if await given.tokens.token() != b"right":
+            raise BadCredentials("token refused")
+        return Kept()
+
+
+class Kept:
+    reusable = True
+    capabilities = None
+
+    def rest(self):
+        pass
+
+    async def revive(self):
+        pass
+
+    async def close(self):
+        pass
+
+
+def test_another_token_does_not_open_the_session_that_is_kept():
+    """Least of all one that the upstream has never seen."""
+    upstream = Upstream()
+    warm = WarmConnections(
+        upstream, WarmSettings(), now=lambda: 0.0, key=b"k" * 32, per_peer=False
+    )
+
+    def come(token):
+        attempt = Attempt(b"me", BearerToken(SecretBytes(token)), "192.0.2.1")
+        run(run(warm.open(run(DOOR.admit(attempt)).login)).close())
+
+    come(b"right")
+    come(b"right")
+    assert (upstream.asked, len(warm)) == (1, 1)
+    with pytest.raises(BadCredentials):
+        come(b"wrong")
+    with pytest.raises(BadCredentials):
+        come(b"")
+    assert upstream.asked == 3
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError
+from twisted.internet.ssl import CertificateOptions
 
+from gateway.accounts.fence import Fence
 from gateway.errors import Misconfigured
 from gateway.pop3 import replies
 from gateway.server.entrance import Listener
@@ -257,3 +259,54 @@ def test_finished_waits_for_what_begins_while_it_waits(world):
     assert not finished.result
     closing.callback(None)
     assert finished.result == [None]
+
+
+# ---- fences
+
+FENCE = Fence.of(["192.0.2.0/28"])
+
+
+def fenced(world, tls=None):
+    endpoint = FakeEndpoint(succeed(FakePort()))
+    run(world.server.listen(Listener("here:110", endpoint, tls, fence=FENCE)))
+    return endpoint.factory
+
+
+@pytest.mark.parametrize("tls", [None, CertificateOptions()])
+def test_who_is_outside_the_fence_gets_nothing_and_is_told_of(world, tls):
+    factory = fenced(world, tls)
+    assert factory.buildProtocol(IPv4Address("TCP", "192.0.2.16", 9)) is None
+    assert factory.buildProtocol(UNIXAddress(b"/run/x")) is None
+    assert [(event.peer, event.listener) for event in world.named("outside_fence")] == [
+        ("192.0.2.16", "here:110"),
+        ("", "here:110"),
+    ]
+    assert world.server._count.total == 0
+
+
+def test_who_is_inside_is_served(world):
+    protocol = fenced(world).buildProtocol(IPv4Address("TCP", "192.0.2.15", 9))
+    assert protocol.peer == "192.0.2.15"
+    assert not world.named("outside_fence")
+
+
+def test_an_ipv4_client_of_an_ipv6_socket_is_inside(world):
+    address = IPv6Address("TCP", "::ffff:192.0.2.3", 9)
+    assert fenced(world).buildProtocol(address).peer == "::ffff:192.0.2.3"
+
+
+def test_a_gate_begins_and_ends_what_is_behind_it(world):
+    class Inside:
+        calls = ()
+
+        def doStart(self):
+            self.calls += ("start",)
+
+        def doStop(self):
+            self.calls += ("stop",)
+
+    gate = fenced(world)
+    gate._inside = inside = Inside()
+    gate.doStart()
+    gate.doStop()
+    assert inside.calls == ("start", "stop")

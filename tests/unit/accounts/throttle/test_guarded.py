@@ -75,6 +75,15 @@ def test_it_is_forgotten_when_nobody_has_used_it_for_long(scene, world):
     assert scene.asked() == 1
 
 
+def test_one_that_is_forgotten_within_the_window_is_known_again_at_once(make, world):
+    scene = make(ThrottleSettings(window=6 * DAY, remember_wrong=DAY))
+    scene.login(b"stale")
+    world.now += 2 * DAY
+    scene.asked()
+    assert_refused(*[scene.login(b"stale") for _ in range(5)])
+    assert scene.asked() == 1
+
+
 @pytest.mark.parametrize("failure", OTHERS, ids=lambda failure: type(failure).__name__)
 def test_what_is_no_refusal_counts_for_nothing(scene, world, failure):
     world.failure = failure
@@ -82,6 +91,8 @@ def test_what_is_no_refusal_counts_for_nothing(scene, world, failure):
         assert scene.login(b"password %d" % number) is failure
     world.failure = None
     assert scene.login(b"right") is None
+    world.failure = failure
+    assert scene.login(b"right", peer=ABROAD) is failure
     assert scene.store.entries() == []
 
 
@@ -361,6 +372,8 @@ class TestAnswer:
         assert b"kim" in files
         assert b"hunter2" not in files
         assert b"right" not in files
+        modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "state").iterdir()}
+        assert modes == {0o600}
 
 
 def test_a_known_bad_one_is_told_at_first_and_then_once_an_hour(scene, world):

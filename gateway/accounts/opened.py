@@ -1,12 +1,13 @@
 """The directory's database as the settings name it, for the gateway and its commands."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway.accounts.keys import Keys
 from gateway.accounts.secret_file import read_secret
+from gateway.accounts.settings import AccountsSettings
 from gateway.accounts.store import Store
 from gateway.accounts.vault import Vault
-from gateway.config import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +31,19 @@ class Opened:
         self.vault.use(self.keys.read())
 
 
-def open_store(settings: Settings) -> Opened | None:
-    """The directory's database; None without one.
+def open_store(where: Path | str, settings: AccountsSettings) -> Opened:
+    """Open it.
+
+    Args:
+        where: A file, whose directory also has the key if there is no other; or a URL.
+        settings: Where else keys may be, and the password for the URL.
 
     Raises:
         Misconfigured: It cannot be used, or there is no key.
     """
-    where = settings.store
-    if where is None:
-        return None
-    accounts = settings.accounts
-    own = settings.state.dir / "key" if accounts.store in {"", "embedded"} else None
-    keys = Keys(accounts.key_file, own)
+    own = where.with_name("key") if isinstance(where, Path) else None
+    keys = Keys(settings.key_file, own)
     vault = Vault(keys.read())
-    file = accounts.store_password_file
+    file = settings.store_password_file
     password = None if file is None else read_secret(file)
     return Opened(Store(where, vault, password), vault, keys)
