@@ -213,6 +213,13 @@ class SignIn:
         grant = granted(whose.name, "client", tokens, client.provider.client_id, self._now())
         return await self._put(replace(grant, refresh=None, consent_ends=None))
 
+    async def endpoints(self, provider: str) -> presets.Endpoints:
+        """Where a provider is asked for what: to see whether it can be used at all."""
+        known = await self._run(lambda: self._store.providers.get(provider))
+        if known is None:
+            raise Misconfigured(f"there is no provider {provider}")
+        return (await self._providers.client(known)).endpoints
+
     async def withdraw(self, account: str) -> None:
         """Forget the tokens, and tell the provider if it can be told.
 

@@ -119,17 +119,7 @@ class Watch:
     async def forebodings(self) -> Sequence[Foreboding]:
         """All that is wrong or will be, the most urgent first."""
         now, days = self._now(), self._settings.foresight_days
-        grants = await self._run(
-            lambda: self._store.grants.worrying(
-                ends_before=now + days * _DAY, refreshed_before=now - _LONG_AGO
-            )
-        )
-        providers, owners = await self._run(lambda: _providers(self._store, grants))
-        found = [
-            *_of_grants(grants, owners, now, days),
-            *_of_providers(providers, now, days),
-        ]
-        return sorted(found, key=lambda each: (not each.stopped, each.days, each.account))
+        return await self._run(lambda: foresee(self._store, now, days))
 
     async def _look(self) -> None:
         self._ended = Deferred()
@@ -175,6 +165,22 @@ class Watch:
 
     async def _run(self, work: Callable[[], _Result]) -> _Result:
         return await self._runner.run(work)
+
+
+def foresee(store: Store, now: float, days: int) -> Sequence[Foreboding]:
+    """All that is wrong or will be, the most urgent first.
+
+    Args:
+        store: Asked at once.
+        now: Seconds since 1970.
+        days: How many ahead.
+    """
+    grants = store.grants.worrying(
+        ends_before=now + days * _DAY, refreshed_before=now - _LONG_AGO
+    )
+    providers, owners = _providers(store, grants)
+    found = [*_of_grants(grants, owners, now, days), *_of_providers(providers, now, days)]
+    return sorted(found, key=lambda each: (not each.stopped, each.days, each.account))
 
 
 def _providers(

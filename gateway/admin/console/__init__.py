@@ -1,21 +1,10 @@
-"""The console and the sign-in pages."""
+"""The console for administrators, and the pages on which owners of mailboxes sign in.
 
-from typing import Any
+A request becomes an `Ask` (`web`), passes the checks that its `Route` asks for (`app`), and a
+page (`pages`) makes an `Answer` of it. Templates escape everything; `static` is all that a
+browser loads besides.
+"""
 
-from twisted.web.resource import Resource
+from gateway.admin.console.app import resource
 
-from gateway.admin.parts import OfficeParts
-
-
-def resource(parts: OfficeParts) -> Any:  # noqa: ARG001 - the pages will use them
-    """What is mounted at `/` (an `IResource`)."""
-    make: Any = _Placeholder
-    return make()
-
-
-class _Placeholder(Resource):
-    isLeaf = True  # noqa: N815 - Twisted's name
-
-    def render_GET(self, request: Any) -> bytes:  # noqa: N802 - Twisted's name
-        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
-        return b"pop3-gateway: the console is not there yet.\n"
+__all__ = ["resource"]
