@@ -1,6 +1,5 @@
 """One process' gateway: everything built and wired together."""
 
-import os
 import secrets
 import time
 from typing import Any
@@ -12,12 +11,12 @@ from gateway.access.journal import SqliteJournal
 from gateway.access.lease import FileLeases
 from gateway.access.open import Opener
 from gateway.accounts.door import Door
-from gateway.accounts.passing import PassThrough
+from gateway.accounts.guarded import GuardedDoor
+from gateway.accounts.throttle import Throttle
+from gateway.app.backends import Backends
+from gateway.app.doorkeeper import Doorkeeper
 from gateway.app.entrances import Entrances, offer
 from gateway.app.sockets import Socket
-from gateway.app.upstreams import backend, reusable_backend
-from gateway.backend.port import Backend
-from gateway.backend.warm import WarmConnections
 from gateway.config import Settings
 from gateway.index import NoIndex, SqliteIndex
 from gateway.server.deeds import Deeds
@@ -53,19 +52,20 @@ class Gateway:
     ) -> None:
         self._settings = settings
         self._reactor = reactor
-        offered = offer(settings.accounts, directory=door is not None)
-        self._entrances = Entrances(settings.listen, offered)
+        known = door is not None or settings.directory
+        self._entrances = Entrances(settings.listen, offer(settings.accounts, directory=known))
         self._leases = FileLeases(settings.state.dir / "leases")
         self._journal = SqliteJournal(settings.state.dir / "journal.sqlite")
         self._delays = _delays(settings, reactor)
         self._index = _index(settings, emit)
-        self._warm = _warm(settings, reactor, emit, self._index)
-        self._sweep: Any = LoopingCall(self._sweep_warm)
+        self._backends = Backends(settings, reactor, emit, self._index)
+        self._sweep: Any = LoopingCall(self._sweep_kept)
         self._sweep.clock = reactor
-        own = self._backend(emit)
+        self._doorkeeper = Doorkeeper(settings, reactor, emit)
+        self._throttle = _throttle(settings, emit)
         opener = Opener(
-            door=door or PassThrough(),
-            backends=lambda _: own,
+            door=self._guarded(door or self._doorkeeper.door, emit),
+            backends=self._backends.get,
             upstream=str(settings.upstream.url),
             leases=self._leases,
             journal=self._journal,
@@ -93,6 +93,7 @@ class Gateway:
             protocol = "pop3s" if opened.tls else "pop3"
             places.append(f"{protocol} {await self._server.listen(listener)}")
         self._sweep.start(_SWEEP_SECONDS, now=False)
+        self._doorkeeper.start()
         return f"pop3-gateway ready: {', '.join(places)}"
 
     async def stop(self) -> None:
@@ -100,30 +101,34 @@ class Gateway:
         await self._server.stop(self._settings.limits.drain_timeout)
         if self._sweep.running:
             self._sweep.stop()
-        if self._warm is not None:
-            await self._warm.stop()
+        await self._backends.stop()
+        await self._doorkeeper.stop()
         self._journal.close()
         self._delays.close()
+        if self._throttle is not None:
+            self._throttle.close()
         self._leases.close()
         if isinstance(self._index, SqliteIndex):
             self._index.close()
 
-    def reload(self) -> None:
-        """Read the certificates again.
+    def reload(self, settings: Settings | None = None) -> None:
+        """Read the certificates again, and of new settings the accounts and routes.
 
         Raises:
             Misconfigured: One cannot be used; the old one stays.
         """
         self._entrances.reload()
+        settings = settings or self._settings
+        self._backends.trust(settings)
+        self._doorkeeper.reload(settings)
 
-    def _backend(self, emit: Emitter) -> Backend:
-        if self._warm is not None:
-            return self._warm
-        return backend(self._settings, self._reactor, emit)
+    def _guarded(self, door: Door, emit: Emitter) -> Door:
+        if self._throttle is None:
+            return door
+        return GuardedDoor(door, self._throttle, emit)
 
-    async def _sweep_warm(self) -> None:
-        if self._warm is not None:
-            await self._warm.sweep()
+    async def _sweep_kept(self) -> None:
+        await self._backends.sweep()
 
 
 def _fresh() -> bytes:
@@ -137,23 +142,13 @@ def _delays(settings: Settings, reactor: Any) -> LoginDelays:
     return LoginDelays(delay, reactor.seconds, path)
 
 
+def _throttle(settings: Settings, emit: Emitter) -> Throttle | None:
+    throttle = settings.accounts.throttle
+    return Throttle(settings.state.dir, throttle, time.time, emit) if throttle.enabled else None
+
+
 def _index(settings: Settings, emit: Emitter) -> SqliteIndex | NoIndex:
     if not settings.state.index:
         return NoIndex()
     path = settings.state.dir / "index.sqlite"
     return SqliteIndex(path, emit, limit=settings.state.index_limit, now=time.time)
-
-
-def _warm(
-    settings: Settings, reactor: Any, emit: Emitter, index: SqliteIndex | NoIndex
-) -> WarmConnections | None:
-    driver = reusable_backend(settings, reactor, emit, index)
-    if driver is None:
-        return None
-    return WarmConnections(
-        driver,
-        settings.upstream.warm,
-        now=reactor.seconds,
-        key=os.urandom(32),
-        per_peer=settings.upstream.imap.send_id,
-    )

@@ -42,6 +42,13 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "config-reference": "gateway.cli.config_commands:config_reference",
         "probe": "gateway.cli.probe:probe",
         "demo": "gateway.cli.demo:demo",
+        "account": "gateway.cli.accounts.account:account",
+        "device": "gateway.cli.accounts.device:device",
+        "provider": "gateway.cli.accounts.provider:provider",
+        "invite": "gateway.cli.accounts.people:invite",
+        "admin": "gateway.cli.accounts.people:admin",
+        "accounts": "gateway.cli.accounts.keys:accounts",
+        "throttle": "gateway.cli.throttle:throttle",
         "mailbox-server": "gateway.cli.mailbox_server:mailbox_server",
         "check-mailbox": "gateway.cli.check_mailbox:check_mailbox",
     }
