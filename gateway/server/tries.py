@@ -26,6 +26,17 @@ class Tries:
         emit: As given, and it knows who the client is, once he has said so.
     """
 
+    __slots__ = (
+        "_clock",
+        "_deeds",
+        "_handle",
+        "_peer",
+        "_since",
+        "_timer",
+        "emit",
+        "user",
+    )
+
     def __init__(
         self,
         shared: Surroundings,
