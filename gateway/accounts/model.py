@@ -108,6 +108,21 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """All that admission needs to know of an account.
+
+    Attributes:
+        devices: All of it, revoked ones too.
+        upstream: The URL of the mailbox: the account's, or else its provider's; empty if
+            neither has one.
+    """
+
+    account: Account
+    devices: tuple[Device, ...]
+    upstream: str
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """What an account's owner has consented to, and the tokens that came of it.
 

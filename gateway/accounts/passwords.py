@@ -2,13 +2,14 @@
 
 import secrets
 from dataclasses import dataclass
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from pydantic import SecretStr
 
-# Nothing that looks like something else on a printer's panel: no 0 o 1 l i.
-ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+from gateway.accounts.names import ALPHABET
+
 _SELECTOR = 4
 _LENGTH = 16
 _GROUP = 4
@@ -16,8 +17,12 @@ _GROUP = 4
 # OWASP's second choice (19 MiB, 2 passes): a device's password has 59 bits that nobody can
 # guess, and thousands of devices come every minute.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-# Of a password that nobody has: a name that is not known takes as long as one that is.
-_NOBODY = _HASHER.hash(secrets.token_hex(16))
+
+
+@cache
+def _nobody() -> str:
+    """Of a password that nobody has: an unknown name takes as long as one that is known."""
+    return _HASHER.hash(secrets.token_hex(16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def verify(hashed: str, password: SecretStr) -> bool:
         password: What was given.
     """
     try:
-        _HASHER.verify(hashed or _NOBODY, password.get_secret_value())
+        _HASHER.verify(hashed or _nobody(), password.get_secret_value())
     except (VerificationError, InvalidHashError):
         return False
     return bool(hashed)

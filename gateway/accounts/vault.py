@@ -28,6 +28,14 @@ class Vault:
     """
 
     def __init__(self, keys: list[SecretStr]) -> None:
+        self.use(keys)
+
+    def use(self, keys: list[SecretStr]) -> None:
+        """Other keys from now on; if they cannot be used, those from before stay.
+
+        Raises:
+            Misconfigured: There is none, or one is none.
+        """
         if not keys or len(keys) > _MOST_KEYS:
             raise Misconfigured(f"there must be 1 to {_MOST_KEYS} keys, not {len(keys)}")
         try:

@@ -1,6 +1,5 @@
 """One process' gateway: everything built and wired together."""
 
-import os
 import secrets
 import time
 from typing import Any
@@ -13,13 +12,11 @@ from gateway.access.lease import FileLeases
 from gateway.access.open import Opener
 from gateway.accounts.door import Door
 from gateway.accounts.guarded import GuardedDoor
-from gateway.accounts.passing import PassThrough
 from gateway.accounts.throttle import Throttle
+from gateway.app.backends import Backends
+from gateway.app.doorkeeper import Doorkeeper
 from gateway.app.entrances import Entrances, offer
 from gateway.app.sockets import Socket
-from gateway.app.upstreams import backend, reusable_backend
-from gateway.backend.port import Backend
-from gateway.backend.warm import WarmConnections
 from gateway.config import Settings
 from gateway.index import NoIndex, SqliteIndex
 from gateway.server.deeds import Deeds
@@ -55,20 +52,20 @@ class Gateway:
     ) -> None:
         self._settings = settings
         self._reactor = reactor
-        offered = offer(settings.accounts, directory=door is not None)
-        self._entrances = Entrances(settings.listen, offered)
+        known = door is not None or settings.directory
+        self._entrances = Entrances(settings.listen, offer(settings.accounts, directory=known))
         self._leases = FileLeases(settings.state.dir / "leases")
         self._journal = SqliteJournal(settings.state.dir / "journal.sqlite")
         self._delays = _delays(settings, reactor)
         self._index = _index(settings, emit)
-        self._warm = _warm(settings, reactor, emit, self._index)
-        self._sweep: Any = LoopingCall(self._sweep_warm)
+        self._backends = Backends(settings, reactor, emit, self._index)
+        self._sweep: Any = LoopingCall(self._sweep_kept)
         self._sweep.clock = reactor
+        self._doorkeeper = Doorkeeper(settings, reactor, emit)
         self._throttle = _throttle(settings, emit)
-        own = self._backend(emit)
         opener = Opener(
-            door=self._guarded(door or PassThrough(), emit),
-            backends=lambda _: own,
+            door=self._guarded(door or self._doorkeeper.door, emit),
+            backends=self._backends.get,
             upstream=str(settings.upstream.url),
             leases=self._leases,
             journal=self._journal,
@@ -96,6 +93,7 @@ class Gateway:
             protocol = "pop3s" if opened.tls else "pop3"
             places.append(f"{protocol} {await self._server.listen(listener)}")
         self._sweep.start(_SWEEP_SECONDS, now=False)
+        self._doorkeeper.start()
         return f"pop3-gateway ready: {', '.join(places)}"
 
     async def stop(self) -> None:
@@ -103,8 +101,8 @@ class Gateway:
         await self._server.stop(self._settings.limits.drain_timeout)
         if self._sweep.running:
             self._sweep.stop()
-        if self._warm is not None:
-            await self._warm.stop()
+        await self._backends.stop()
+        await self._doorkeeper.stop()
         self._journal.close()
         self._delays.close()
         if self._throttle is not None:
@@ -113,27 +111,24 @@ class Gateway:
         if isinstance(self._index, SqliteIndex):
             self._index.close()
 
-    def reload(self) -> None:
-        """Read the certificates again.
+    def reload(self, settings: Settings | None = None) -> None:
+        """Read the certificates again, and of new settings the accounts and routes.
 
         Raises:
             Misconfigured: One cannot be used; the old one stays.
         """
         self._entrances.reload()
+        settings = settings or self._settings
+        self._backends.trust(settings)
+        self._doorkeeper.reload(settings)
 
     def _guarded(self, door: Door, emit: Emitter) -> Door:
         if self._throttle is None:
             return door
         return GuardedDoor(door, self._throttle, emit)
 
-    def _backend(self, emit: Emitter) -> Backend:
-        if self._warm is not None:
-            return self._warm
-        return backend(self._settings, self._reactor, emit)
-
-    async def _sweep_warm(self) -> None:
-        if self._warm is not None:
-            await self._warm.sweep()
+    async def _sweep_kept(self) -> None:
+        await self._backends.sweep()
 
 
 def _fresh() -> bytes:
@@ -157,18 +152,3 @@ def _index(settings: Settings, emit: Emitter) -> SqliteIndex | NoIndex:
         return NoIndex()
     path = settings.state.dir / "index.sqlite"
     return SqliteIndex(path, emit, limit=settings.state.index_limit, now=time.time)
-
-
-def _warm(
-    settings: Settings, reactor: Any, emit: Emitter, index: SqliteIndex | NoIndex
-) -> WarmConnections | None:
-    driver = reusable_backend(settings, reactor, emit, index)
-    if driver is None:
-        return None
-    return WarmConnections(
-        driver,
-        settings.upstream.warm,
-        now=reactor.seconds,
-        key=os.urandom(32),
-        per_peer=settings.upstream.imap.send_id,
-    )

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,7 +14,7 @@ from twisted.python.failure import Failure as TwistedFailure
 from gateway.app import reactor
 from gateway.app.gateway import Gateway
 from gateway.app.sockets import Socket, open_all
-from gateway.config import Settings
+from gateway.config import ConfigError, Settings
 from gateway.errors import Failure
 from gateway.logs import sink, take_over_twisted
 from gateway.server.limits import Places
@@ -32,10 +33,14 @@ def share_of(settings: Settings, workers: int) -> Settings:
     return settings.model_copy(update={"upstream": upstream})
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, again: Callable[[], Settings] | None = None) -> int:
     """Serve until SIGTERM or SIGINT.
 
     Prints one line on standard output when every listener accepts in every worker.
+
+    Args:
+        settings: All of them.
+        again: Reads them anew after SIGHUP (raises ConfigError); None if they cannot be.
 
     Returns:
         The exit status.
@@ -47,13 +52,13 @@ def run(settings: Settings) -> int:
     sockets = open_all(settings.listen)
     places = Places(settings.limits, workers)
     if workers == 1:
-        return _Worker(settings, sockets, places, None).run()
+        return _Worker(settings, sockets, places, None, again).run()
 
     share = share_of(settings, workers)
 
     def work(post: Post) -> int:
         try:
-            return _Worker(share, sockets, places.seat(post.number), post).run()
+            return _Worker(share, sockets, places.seat(post.number), post, again).run()
         except (Failure, OSError) as error:
             _complain(f"cannot serve: {error}")
             return 1
@@ -69,7 +74,12 @@ class _Worker:
     """One process: a reactor's life around a gateway."""
 
     def __init__(
-        self, settings: Settings, sockets: list[Socket], places: Places, post: Post | None
+        self,
+        settings: Settings,
+        sockets: list[Socket],
+        places: Places,
+        post: Post | None,
+        again: Callable[[], Settings] | None,
     ) -> None:
         reactor.install()
         from twisted.internet import reactor as installed  # noqa: PLC0415 - installs it
@@ -81,6 +91,7 @@ class _Worker:
             emit = emit.bind(worker=post.number)
         self._sockets = sockets
         self._post = post
+        self._again = again
         self._status = 0
         self._gateway = Gateway(settings, self._reactor, emit, places)
 
@@ -118,9 +129,9 @@ class _Worker:
 
     def _reload(self) -> None:
         try:
-            self._gateway.reload()
-        except Failure as failure:
-            _complain(failure)
+            self._gateway.reload(self._again() if self._again is not None else None)
+        except (Failure, ConfigError) as error:
+            _complain(error)
 
 
 class _Parent:

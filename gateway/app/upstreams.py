@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway import tls
+from gateway.backend.budget import Budget
 from gateway.backend.embedded.driver import MaildirBackend
 from gateway.backend.gmail.api import connect as connect_gmail
 from gateway.backend.gmail.quota import Quota
@@ -31,6 +32,14 @@ _SECURITY: Mapping[str, Security] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class Budgets:
+    """What may be asked for ahead, of all upstreams together."""
+
+    imap: Budget
+    http: Budget
+
+
+@dataclass(frozen=True, slots=True)
 class _Parts:
     """What a driver is made of."""
 
@@ -38,6 +47,7 @@ class _Parts:
     reactor: Any
     emit: Emitter
     index: Index | None
+    budgets: Budgets | None
 
     def tls_options(self, host: str) -> Any:
         """See `gateway.tls.client_options`."""
@@ -53,6 +63,7 @@ class _Parts:
             reactor=self.reactor,
             emit=self.emit,
             index=self.index,
+            budget=None if self.budgets is None else self.budgets.http,
         )
 
 
@@ -71,7 +82,11 @@ def backend(
 
 
 def reusable_backend(
-    settings: Settings, reactor: Any, emit: Emitter, index: Index | None
+    settings: Settings,
+    reactor: Any,
+    emit: Emitter,
+    index: Index | None,
+    budgets: Budgets | None = None,
 ) -> ReusableBackend | None:
     """The driver if it is one whose sessions are worth keeping.
 
@@ -84,7 +99,7 @@ def reusable_backend(
     make = _MAKERS.get(url.api)
     if make is None:
         raise Misconfigured(f"there is no driver for {url.kind}:// in this version")
-    return make(_Parts(settings, reactor, emit, index))
+    return make(_Parts(settings, reactor, emit, index, budgets))
 
 
 def _imap(parts: _Parts) -> ReusableBackend:
@@ -96,6 +111,7 @@ def _imap(parts: _Parts) -> ReusableBackend:
         parts.reactor,
         parts.emit,
         index=parts.index,
+        budget=None if parts.budgets is None else parts.budgets.imap,
     )
 
 

@@ -2,7 +2,8 @@
 
 A device that polls every half minute then costs one round trip upstream instead of connect,
 TLS, login and SELECT. Only a login that proves the same password gets the connection; a
-wrong one goes to the upstream like any other and leaves the connection where it is.
+wrong one goes to the upstream like any other and leaves the connection where it is. What
+a token has opened is for logins with the same token.
 """
 
 import hmac
@@ -39,7 +40,8 @@ class WarmSettings(Section):
         default=600,
         ge=0,
         description="How long after its login a connection may be used again, however often "
-        "it was. For as long a password changed upstream may still work.",
+        "it was. For as long a password changed upstream, or a consent to OAuth2 withdrawn "
+        "there, may still work.",
     )
     connections: int = Field(
         default=2000,
@@ -57,6 +59,10 @@ class _Parked:
     until: float
 
 
+Shelf = OrderedDict[tuple[str, bytes], _Parked]
+"""Kept sessions by upstream and user, the one that was kept first in front."""
+
+
 class WarmConnections:
     """A backend that keeps the sessions of another.
 
@@ -67,6 +73,8 @@ class WarmConnections:
         key: Random octets that make a password's verifier useless outside this process.
         per_peer: Whether a client of another address must not get the connection, as
             the upstream was told the address.
+        upstream: Names the backend on a shelf that several share.
+        shelf: The shelf; None for one of its own. `sweep` and `stop` are for the whole.
     """
 
     def __init__(
@@ -77,13 +85,16 @@ class WarmConnections:
         now: Callable[[], float],
         key: bytes,
         per_peer: bool,
+        upstream: str = "",
+        shelf: Shelf | None = None,
     ) -> None:
         self._backend = backend
         self._settings = settings
         self._now = now
         self._key = key
         self._per_peer = per_peer
-        self._parked: OrderedDict[bytes, _Parked] = OrderedDict()
+        self._upstream = upstream
+        self._parked: Shelf = OrderedDict() if shelf is None else shelf
         self._stopped = False
 
     def __len__(self) -> int:
@@ -91,7 +102,7 @@ class WarmConnections:
 
     async def open(self, login: Login) -> BackendSession:
         """See `gateway.backend.port.Backend.open`."""
-        proof = self._proof(login)
+        proof = self._proof(login, await self._secret(login))
         parked = await self._revived(login.user, proof)
         if parked is None:
             since = self._now()
@@ -111,8 +122,8 @@ class WarmConnections:
             await session.close()
             return
         session.rest()
-        surplus = [self._parked.pop(user, None)]
-        self._parked[user] = _Parked(session, proof, since, until)
+        surplus = [self._parked.pop((self._upstream, user), None)]
+        self._parked[self._upstream, user] = _Parked(session, proof, since, until)
         while len(self._parked) > self._settings.connections:
             surplus.append(self._parked.popitem(last=False)[1])
         await _close(parked for parked in surplus if parked is not None)
@@ -120,8 +131,8 @@ class WarmConnections:
     async def sweep(self) -> None:
         """Close what was kept long enough; to be called every few seconds."""
         now = self._now()
-        over = [user for user, parked in self._parked.items() if parked.until <= now]
-        await _close([self._parked.pop(user) for user in over])
+        over = [place for place, parked in self._parked.items() if parked.until <= now]
+        await _close([self._parked.pop(place) for place in over])
 
     async def stop(self) -> None:
         """Close all that is kept, and keep nothing any more."""
@@ -130,18 +141,35 @@ class WarmConnections:
         self._parked.clear()
         await _close(kept)
 
-    def _proof(self, login: Login) -> bytes:
-        """A verifier, salted with the user's name and this process' key."""
+    async def _secret(self, login: Login) -> bytes:
+        """What is shown to the upstream: with tokens the one of now.
+
+        Raises:
+            ConsentMissing, Unavailable: There is none. A kept session would go on without,
+                but nothing would tell whose it is: a client may bring a token of his own,
+                which nobody but the upstream has looked at.
+        """
+        if login.tokens is None:
+            return login.password.get_secret_value()
+        return await login.tokens.token()
+
+    def _proof(self, login: Login, secret: bytes) -> bytes:
+        """A verifier, salted with the user's name and this process' key.
+
+        A password that is a token's text is no token: the upstream was not asked about it.
+        """
         peer = login.peer.encode() if self._per_peer else b""
-        salt = b"%d %b %b" % (len(login.user), login.user, peer)
+        kind = b"password" if login.tokens is None else b"token"
+        salt = b"%b %d %b %b" % (kind, len(login.user), login.user, peer)
         inner = hmac.digest(self._key, salt, "sha256")
-        return hmac.digest(inner, login.password.get_secret_value(), "sha256")
+        return hmac.digest(inner, secret, "sha256")
 
     async def _revived(self, user: bytes, proof: bytes) -> _Parked | None:
-        parked = self._parked.get(user)
+        place = (self._upstream, user)
+        parked = self._parked.get(place)
         if parked is None or not hmac.compare_digest(parked.proof, proof):
             return None
-        del self._parked[user]
+        del self._parked[place]
         if parked.until > self._now() and parked.session.reusable:
             try:
                 await parked.session.revive()

@@ -20,6 +20,7 @@ _METAVARS: Mapping[str, str] = MappingProxyType(
         "listen.tls": "HOST:PORT",
         "listen.cert": "FILE",
         "listen.key": "FILE",
+        "accounts.store": "STORE",
         "state.dir": "DIR",
         "log.level": "[debug|info|warning|error]",
         "log.format": "[text|json]",
@@ -75,15 +76,19 @@ def _option(key: str) -> Callable[[Command], Command]:
 
 def settings_from(config: Path | None, flags: Mapping[str, object]) -> Settings:
     """The effective settings; ends the command with status 2 and every mistake if wrong."""
-    given = {
+    try:
+        return load(config, given(flags))
+    except ConfigError as error:
+        refuse(error)
+
+
+def given(flags: Mapping[str, object]) -> Mapping[str, object]:
+    """Of the flags as the command gets them, those that were given, by their dotted keys."""
+    return {
         key.replace("__", "."): value
         for key, value in flags.items()
         if value is not None and value not in ((), False)
     }
-    try:
-        return load(config, given)
-    except ConfigError as error:
-        refuse(error)
 
 
 def refuse(error: ConfigError) -> NoReturn:

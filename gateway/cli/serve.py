@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.options import settings_from, settings_options
+from gateway.cli.options import given, settings_from, settings_options
+from gateway.config import load
 from gateway.errors import Failure
 
 
@@ -23,7 +24,7 @@ def serve(config: Path | None, **flags: object) -> None:
     from gateway.app import run  # noqa: PLC0415
 
     try:
-        status = run(settings)
+        status = run(settings, lambda: load(config, given(flags)))
     except (Failure, OSError) as error:
         click.echo(f"pop3-gateway: cannot serve: {error}", err=True)
         status = 1

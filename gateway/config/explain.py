@@ -17,10 +17,6 @@ _SECRETIVE = re.compile("pass|pw|secret|token|key", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=//).*@|^(?!.*//).*@")
 HIDDEN = '"***"'
 _UTF_8 = "give names and paths in UTF-8"
-_MISSING = {
-    "upstream.url": "say where the mail is: --upstream imaps://imap.example.org, or "
-    'url = "imaps://imap.example.org" in the table [upstream]'
-}
 
 
 def explain(error: ValidationError, source: Source) -> Sequence[Problem]:
@@ -80,8 +76,7 @@ def _has_table(value: object) -> bool:
 
 def _problem(key: str, detail: ErrorDetails, value: object, source: Source) -> Problem:
     if detail["type"] == "missing":
-        key = "upstream.url" if key == "upstream" else key
-        return source.problem(key, None, "is missing", _MISSING.get(key, "it must be given"))
+        return source.problem(key, None, "is missing", "it must be given")
     if detail["type"] == "extra_forbidden":
         text = _unknown_value(key, value)
         return source.problem(key, text, *_unknown(key, isinstance(value, dict)))

@@ -6,14 +6,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from gateway.config.account_rules import ACCOUNT_RULES
 from gateway.config.explain import explain, shown
 from gateway.config.problems import ConfigError, Problem
 from gateway.config.rules import RULES
-from gateway.config.source import Source, Tree, put, take, without
+from gateway.config.source import Source, Tree, take, without
 from gateway.config.tree import Settings
-
-# Stands in for a URL that is wrong or missing while the other rules are checked.
-_PLACEHOLDER = "imaps://imap.example.org"
 
 
 def load(path: Path | None, overrides: Mapping[str, object] | None = None) -> Settings:
@@ -48,11 +46,8 @@ def _build(tree: Tree) -> Settings:
 def _further(tree: Tree, mistakes: Sequence[Problem], source: Source) -> Sequence[Problem]:
     """The rules that the rest breaks, with the defaults in place of what is wrong."""
     bad = frozenset(problem.key for problem in mistakes)
-    rest = without(tree, bad)
-    if take(rest, "upstream.url") is None:
-        put(rest, "upstream.url", _PLACEHOLDER)
     try:
-        return _broken_rules(_build(rest), source, bad)
+        return _broken_rules(_build(without(tree, bad)), source, bad)
     except ValidationError:
         return ()
 
@@ -63,7 +58,7 @@ def _broken_rules(settings: Settings, source: Source, bad: frozenset[str]) -> Se
     unknown = bad | {key.partition("[")[0] for key in bad}
     return [
         source.problem(breach.key, shown(breach.key, take(tree, breach.key)), *breach.text)
-        for rule in RULES
+        for rule in (*RULES, *ACCOUNT_RULES)
         if not unknown.intersection(rule.reads)
         for breach in rule.check(settings)
     ]

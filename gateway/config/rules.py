@@ -109,9 +109,9 @@ def _told(problem: Problem) -> tuple[str, str]:
 
 
 def _cloud(settings: Settings) -> Iterator[Breach]:
-    """Microsoft Graph and Gmail know no passwords."""
+    """Microsoft Graph and Gmail know no passwords; accounts have tokens of their own."""
     upstream = settings.upstream
-    if upstream.url.api not in {"graph", "gmail"}:
+    if upstream.url.api not in {"graph", "gmail"} or settings.store:
         return
     http = upstream.http
     if http.token_file is None and http.token_command is None:

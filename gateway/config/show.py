@@ -5,6 +5,7 @@ from pydantic import SecretBytes, SecretStr
 
 from gateway.config.kinds import tidy
 from gateway.config.tree import Settings
+from gateway.config.upstream_url import NOWHERE
 from gateway.settings import Section
 
 Plain = str | bool | int | float | list["Plain"]
@@ -27,7 +28,7 @@ def _fill(table: tomlkit.TOMLDocument | tomlkit.items.Table, section: Section) -
     """Plain values first: what follows a table in TOML belongs to that."""
     values = {name: getattr(section, name) for name in type(section).model_fields}
     for name, value in values.items():
-        if value is None:
+        if value is None or value == NOWHERE:
             table.add(tomlkit.comment(f"{name} is not set"))
         elif not isinstance(value, Section) and not _tables(value):
             table.add(name, _plain(value))

@@ -88,16 +88,31 @@ class Source:
         entry = key[: key.rfind("]") + 1] or key
         for number, text in enumerate(self.text.splitlines(), 1):
             if header := TABLE.match(text):
-                table = _plain(header[1])
-                if text.lstrip().startswith("[["):
-                    seen[table] += 1
-                    table = f"{table}[{seen[table]}]"
+                table = _entry(_plain(header[1]), text.lstrip().startswith("[["), seen)
                 table_line = number if table in {key, entry} else table_line
             elif (pair := KEY.match(text)) and _join(table, _plain(pair[1])) == key:
                 return number
         # Entries that are written as a list of inline tables have no lines of their own.
         above = key.rpartition("[")[0]
         return table_line or (self._line(above) if above else None)
+
+
+def _entry(table: str, another: bool, seen: Counter[str]) -> str:
+    """The key of a table that begins: `a.b.c` in the second `[[a.b]]` is `a.b[2].c`.
+
+    Args:
+        table: Its name.
+        another: Whether it is one more entry of a list of tables.
+        seen: How many entries there were of each list, by its key.
+    """
+    key = ""
+    for name in table.split("."):
+        key = _join(key, name)
+        if another and without_entries(key) == table:
+            seen[key] += 1
+        if seen[key]:
+            key = f"{key}[{seen[key]}]"
+    return key
 
 
 def _plain(dotted: str) -> str:

@@ -10,7 +10,7 @@ import platformdirs
 from pydantic import Field, PlainSerializer, PlainValidator
 from pydantic.fields import FieldInfo
 
-from gateway.accounts.settings import AccountsSettings
+from gateway.accounts.settings import AccountsSettings, RouteEntry
 from gateway.backend.embedded.settings import MaildirSettings
 from gateway.backend.gmail.settings import GmailSettings
 from gateway.backend.graph.settings import GraphSettings
@@ -20,7 +20,7 @@ from gateway.backend.jmap.settings import JmapSettings
 from gateway.backend.rest.settings import RestSettings
 from gateway.backend.warm import WarmSettings
 from gateway.config.problems import BadValue
-from gateway.config.upstream_url import EXAMPLES, HTTP_EXAMPLES, UpstreamUrl
+from gateway.config.upstream_url import EXAMPLES, HTTP_EXAMPLES, NOWHERE, UpstreamUrl
 from gateway.pop3.settings import Pop3Settings
 from gateway.server.settings import LimitSettings, ListenSettings
 from gateway.settings import Section
@@ -38,6 +38,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "listen.cert": "--cert",
         "listen.key": "--key",
         "listen.allow_plaintext_login": "--allow-plaintext-login",
+        "accounts.store": "--accounts",
         "state.dir": "--state-dir",
         "log.level": "--log-level",
         "log.format": "--log-format",
@@ -49,7 +50,7 @@ def _upstream(value: object) -> UpstreamUrl:
     if isinstance(value, UpstreamUrl):
         return value
     if isinstance(value, str):
-        return UpstreamUrl.parse(value)
+        return UpstreamUrl.parse(value) if value else NOWHERE
     raise BadValue("it is not a string", f"write {EXAMPLES}")
 
 
@@ -63,8 +64,12 @@ class UpstreamSettings(Section):
     """Where the mail is."""
 
     url: Annotated[UpstreamUrl, PlainValidator(_upstream), PlainSerializer(str)] = Field(
+        default=NOWHERE,
+        json_schema_extra={
+            "default_text": "none; it must be given unless accounts or routes have their own"
+        },
         description=f"The upstream: {EXAMPLES}; by HTTP: {HTTP_EXAMPLES}. `imap://`, and "
-        "`+http` instead of `+https`, have no TLS and are for loopback."
+        "`+http` instead of `+https`, have no TLS and are for loopback.",
     )
     ca: Path | None = Field(
         default=None,
@@ -155,11 +160,27 @@ class Settings(Section):
     accounts: AccountsSettings = Field(
         default_factory=AccountsSettings, description="Who is let in, and how."
     )
-    upstream: UpstreamSettings = Field(description="Where the mail is.")
+    routes: tuple[RouteEntry, ...] = Field(
+        default=(), description="Where names lead to that have no upstream of their own."
+    )
+    upstream: UpstreamSettings = Field(
+        default_factory=UpstreamSettings, description="Where the mail is."
+    )
     state: StateSettings = Field(
         default_factory=StateSettings, description="What the gateway keeps."
     )
     log: LogSettings = Field(default_factory=LogSettings, description="The log.")
+
+    @property
+    def store(self) -> Path | str | None:
+        """Where the directory is: a file, or the URL of a database; None without one."""
+        store = self.accounts.store
+        return self.state.dir / "accounts.sqlite" if store == "embedded" else store or None
+
+    @property
+    def directory(self) -> bool:
+        """Whether anybody's account is known."""
+        return bool(self.store or self.accounts.account)
 
 
 def sections(model: type[Section] = Settings, prefix: str = "") -> Mapping[str, type[Section]]:

@@ -54,7 +54,7 @@ class UpstreamUrl:
     """A parsed upstream URL.
 
     Attributes:
-        kind: The scheme: which driver, and which TLS.
+        kind: The scheme: which driver, and which TLS; empty for nowhere.
         host: Name or address of a server, without brackets; empty for a Maildir, and for
             `graph://` and `gmail://`, which are where their makers have them.
         port: Its port, 0 without a host.
@@ -63,7 +63,7 @@ class UpstreamUrl:
         profile: The name after `?profile=`, or the path of a file.
     """
 
-    kind: Kind
+    kind: Kind | Literal[""]
     host: str = ""
     port: int = 0
     path: str = ""
@@ -86,6 +86,8 @@ class UpstreamUrl:
         return _READERS[kind.partition("+")[0]](kind, rest)
 
     def __str__(self) -> str:
+        if not self.kind:
+            return ""
         if self.kind == "maildir":
             return f"maildir://{self.path}"
         query = f"?profile={self.profile}" if self.profile else ""
@@ -133,6 +135,10 @@ class UpstreamUrl:
             return ip_address(self.host).is_loopback
         except ValueError:
             return self.host.lower().rstrip(".") == "localhost"
+
+
+NOWHERE = UpstreamUrl("")
+"""Instead of a URL where none is given."""
 
 
 def _maildir(_: Kind, rest: str) -> UpstreamUrl:

@@ -11,7 +11,8 @@ alone it is a small, correct IMAP4rev1 server with one INBOX::
         server.heard                      # every command of all sessions, without its strings
         server.bodies                     # the UIDs of which BODY[] was asked
 
-Users: any name and password, or ``passwords={b"name": b"password"}``. Capabilities:
+Users: any name and password, or ``passwords={b"name": b"password"}``, and with OAUTHBEARER
+and XOAUTH2 ``tokens={b"name": b"token"}``; what was shown is in ``logins``. Capabilities:
 ``capabilities=`` (a string); what is left out is answered with BAD. ``tls=`` takes an
 ``ssl.SSLContext`` for STARTTLS, and with ``implicit=True`` for TLS from the start.
 
@@ -154,6 +155,7 @@ class FakeImap:
         *,
         capabilities=DEFAULT,
         passwords=None,
+        tokens=None,
         tls=None,
         implicit=False,
         greeting=None,
@@ -164,7 +166,7 @@ class FakeImap:
             self.inbox.add(octets)
         self.folders = {}
         self.capabilities = capabilities
-        self.passwords = passwords
+        self.passwords, self.tokens = passwords, tokens
         self.tls, self.implicit = tls, implicit
         self.greeting = greeting
         self.read_only = False

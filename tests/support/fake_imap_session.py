@@ -8,6 +8,18 @@ import struct
 
 from tests.support.fake_imap_actions import End, Reply, lines_of
 
+# What is told of a refused token, and how that must be answered.
+REFUSALS = {
+    b"XOAUTH2": (b'{"status":"400","schemes":"Bearer","scope":"https://mail.example/"}', b""),
+    b"OAUTHBEARER": (b'{"status":"invalid_token","scope":"mail"}', b"AQ=="),
+}
+SHOWN = {
+    b"XOAUTH2": re.compile(rb"user=([^\x01]*)\x01auth=Bearer ([^\x01]*)\x01\x01"),
+    b"OAUTHBEARER": re.compile(
+        rb"n,a=([^,]*),\x01host=127\.0\.0\.1\x01port=\d+\x01auth=Bearer ([^\x01]*)\x01\x01"
+    ),
+}
+
 
 class Session:
     def __init__(self, server, connection):
@@ -184,6 +196,9 @@ class Session:
             reply.status = b"BAD two strings, please"
 
     def do_authenticate(self, reply, words, strings):
+        if words[0].upper() in REFUSALS and self.can(f"AUTH={words[0].decode()}"):
+            self._take_token(reply, words)
+            return
         if words[0].upper() != b"PLAIN" or not self.can("AUTH=PLAIN"):
             reply.status = b"NO [CANNOT] not that one"
             return
@@ -192,6 +207,21 @@ class Session:
             words.append(self.line())
         _, name, password = base64.b64decode(words[1]).split(b"\0")
         self._log_in(reply, name, password)
+
+    def _take_token(self, reply, words):
+        """RFC 7628 and XOAUTH2: a refusal is a challenge, an answer to that, and NO."""
+        if len(words) == 1:
+            self.send(b"+ \r\n")
+            words.append(self.line())
+        challenge, expected = REFUSALS[words[0].upper()]
+        name, token = SHOWN[words[0].upper()].fullmatch(base64.b64decode(words[1])).groups()
+        self.server.logins.append((name, token))
+        if self.server.tokens.get(name) == token:
+            reply.status = f"OK [CAPABILITY {self.server.capabilities}] welcome".encode()
+            return
+        self.send(b"+ %b\r\n" % base64.b64encode(challenge))
+        said = self.line()
+        reply.status = b"NO [AUTHENTICATIONFAILED] wrong" if said == expected else b"BAD form"
 
     def _log_in(self, reply, name, password):
         known = self.server.passwords

@@ -29,7 +29,7 @@ class RunningGateway:
     or ``kill`` brings it back with the same state directory and on other ports.
 
     Args:
-        upstream: the URL, e.g. ``imap://127.0.0.1:143``.
+        upstream: the URL, e.g. ``imap://127.0.0.1:143``; empty for none.
         certificates: shown to clients; without them neither STLS nor implicit TLS.
         settings: tables of the TOML file over those that are good for tests.
         flags: more of the command line.
@@ -41,6 +41,7 @@ class RunningGateway:
 
     host = "127.0.0.1"
     patience = 15.0
+    program = str(PROGRAM)
 
     def __init__(
         self,
@@ -110,7 +111,8 @@ class RunningGateway:
         # Faults, refusals among them, are laid on one name and password again and again.
         tables["accounts"] = {"throttle": {"enabled": False}}
         for name, table in self._settings.items():
-            tables[name] = {**tables.get(name, {}), **table}
+            both = isinstance(table, dict) and name in tables
+            tables[name] = {**tables[name], **table} if both else table
         return tables
 
     def _command(self):
@@ -122,7 +124,8 @@ class RunningGateway:
         shown = ["--cert", str(pair.certificate), "--key", str(pair.key)] if pair else []
         return [
             *(str(PROGRAM), "serve", "--config", str(self.directory / "settings.toml")),
-            *("--upstream", self._upstream, "--state-dir", str(self.directory / "state")),
+            *(("--upstream", self._upstream) if self._upstream else ()),
+            *("--state-dir", str(self.state)),
             *(*listeners, *shown, *self._flags),
         ]
 
@@ -186,6 +189,42 @@ class RunningGateway:
     def workers(self):
         """The ids of the processes that serve."""
         return self.processes[1:] or self.processes
+
+    @property
+    def state(self):
+        """The state directory."""
+        return self.directory / "state"
+
+    def manage(self, *arguments, secret="", status=0):
+        """Another command on the same directory of accounts; its standard output."""
+        done = subprocess.run(
+            [
+                *(str(PROGRAM), *arguments, "--config", str(self.directory / "settings.toml")),
+                *("--state-dir", str(self.state), *self._accounts()),
+            ],
+            input=f"{secret}\n",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env=self._environment,
+        )
+        if done.returncode != status:
+            raise RuntimeError(f"status {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def manage_keys(self, *arguments):
+        """`accounts new-key FILE` needs no directory, and takes no options for one."""
+        command = [str(PROGRAM), "accounts", *arguments]
+        subprocess.run(command, capture_output=True, check=True, timeout=60)
+
+    def _accounts(self):
+        flags = [*self._flags, ""]
+        return (
+            ["--accounts", flags[flags.index("--accounts") + 1]]
+            if "--accounts" in flags
+            else []
+        )
 
     @property
     def running(self):

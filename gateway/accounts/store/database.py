@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, update
+from pydantic import SecretStr
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.sql.elements import ColumnElement
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
@@ -19,6 +21,9 @@ _BUSY_SECONDS = 5.0
 _CONNECTIONS = 8
 _CONNECT_SECONDS = 10
 _PATIENCE_MS = 15_000
+_INSERTS: Mapping[str, Any] = MappingProxyType(
+    {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+)
 _Result = TypeVar("_Result")
 
 
@@ -27,34 +32,56 @@ class Database:
 
     Args:
         where: A file of SQLite, or a URL: `postgresql://user@host/database`.
+        password: Of the user in the URL.
 
     Raises:
         Misconfigured: It is neither, or what it needs is not installed.
     """
 
-    def __init__(self, where: Path | str) -> None:
+    def __init__(self, where: Path | str, password: SecretStr | None = None) -> None:
         self.embedded = isinstance(where, Path)
         url = _url(where)
-        self._shown = str(where) if isinstance(where, Path) else url.render_as_string()
+        self._shown = str(where) if isinstance(where, Path) else _without_secrets(url)
+        if password is not None:
+            url = url.set(password=password.get_secret_value())
         try:
             self.engine = _sqlite(url) if self.embedded else _postgresql(url)
         except ImportError:
             raise Misconfigured(
                 "PostgreSQL needs its driver: pip install 'pop3-gateway[postgresql]'"
             ) from None
+        self._writing = self.engine.execution_options(writes=True)
 
     def __str__(self) -> str:
         return self._shown
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """All or nothing.
+    def reading(self) -> Iterator[Connection]:
+        """One state of things, to look at.
 
         Raises:
             Unavailable: The database does not do its work.
         """
+        with self._transaction(self.engine) as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """All or nothing.
+
+        SQLite lets one write at a time, and gives a transaction that began by reading no
+        turn at all once another has written: so these wait for their turn at once.
+
+        Raises:
+            Unavailable: The database does not do its work.
+        """
+        with self._transaction(self._writing) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
         try:
-            with self.engine.begin() as connection:
+            with engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
             # Not its text: SQLAlchemy puts the values into it.
@@ -69,8 +96,9 @@ class Database:
 class Runner:
     """Runs what reads and writes the database from the reactor's side.
 
-    An embedded one answers in fractions of a millisecond and is asked at once; another may
-    be slow, and is asked from a few threads.
+    An embedded one answers a question in fractions of a millisecond and is asked at once;
+    but to write, it may have to wait for another process, and for the disk. Another may
+    always be slow. What may wait does so in a thread.
 
     Args:
         database: Which.
@@ -79,34 +107,44 @@ class Runner:
 
     def __init__(self, database: Database, reactor: Any) -> None:
         self._reactor = reactor
-        self._pool: Any = None
-        if not database.embedded:
-            self._pool = ThreadPool(minthreads=0, maxthreads=_CONNECTIONS, name="accounts")
-            self._pool.start()
+        self._at_once = database.embedded
+        threads = 1 if database.embedded else _CONNECTIONS
+        self._pool: Any = ThreadPool(minthreads=0, maxthreads=threads, name="accounts")
+        self._pool.start()
 
     async def run(self, work: Callable[[], _Result]) -> _Result:
-        """The result of the work; raises what it raises."""
-        if self._pool is None:
-            return work()
+        """The result of work that only reads; raises what it raises."""
+        return work() if self._at_once else await self.write(work)
+
+    async def write(self, work: Callable[[], _Result]) -> _Result:
+        """The result of work that writes; raises what it raises."""
         done: Deferred[_Result] = deferToThreadPool(self._reactor, self._pool, work)
         return await done
 
     def stop(self) -> None:
         """End the threads, when they have done what they do."""
-        if self._pool is not None:
-            self._pool.stop()
-            self._pool = None
+        self._pool.stop()
 
 
 def upsert(
     connection: Connection,
     table: Table,
-    where: ColumnElement[bool],
     values: Mapping[str, object],
+    changes: Mapping[str, object] | None = None,
 ) -> None:
-    """Change the row, or make it."""
-    if not connection.execute(update(table).where(where).values(values)).rowcount:
-        connection.execute(insert(table).values(values))
+    """Make the row, or change the one of this primary key: in one step, whoever else does.
+
+    Args:
+        connection: In a transaction.
+        table: Of which.
+        values: All columns of a new row.
+        changes: What an old row gets; None for the same.
+    """
+    insert = _INSERTS[connection.dialect.name]
+    changed = dict(values if changes is None else changes)
+    statement = insert(table).values(values)
+    key = [column.name for column in table.primary_key]
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed))
 
 
 def _url(where: Path | str) -> URL:
@@ -122,6 +160,12 @@ def _url(where: Path | str) -> URL:
             "postgresql://USER@HOST/DATABASE"
         )
     return url.set(drivername="postgresql+psycopg")
+
+
+def _without_secrets(url: URL) -> str:
+    """For people; its query may hold the passphrase of a key."""
+    bare = url.set(drivername="postgresql", password=None, query={})
+    return bare.render_as_string()
 
 
 def _sqlite(url: URL) -> Engine:
@@ -144,7 +188,8 @@ def _prepare(connection: Any, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _postgresql(url: URL) -> Engine:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.accounts.model import Account, Device, Provider
@@ -25,13 +25,13 @@ class Providers:
 
     def all(self) -> Sequence[Provider]:
         """All, by name."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(select(schema.provider).order_by(schema.provider.c.name))
             return [self._rows.to_provider(row) for row in found.mappings()]
 
     def get(self, name: str) -> Provider | None:
         """One."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             query = select(schema.provider).where(schema.provider.c.name == name)
             row = connection.execute(query).mappings().first()
             return self._rows.to_provider(row) if row else None
@@ -39,8 +39,7 @@ class Providers:
     def save(self, provider: Provider) -> None:
         """Make it, or change it."""
         with self._database.transaction() as connection:
-            where = schema.provider.c.name == provider.name
-            upsert(connection, schema.provider, where, self._rows.from_provider(provider))
+            upsert(connection, schema.provider, self._rows.from_provider(provider))
 
     def remove(self, name: str) -> None:
         """Take it away.
@@ -70,7 +69,7 @@ class Accounts:
         query = select(schema.account).order_by(_ACCOUNT.key).limit(limit).offset(offset)
         if text:
             query = query.where(_has(text))
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return [self._rows.to_account(row) for row in connection.execute(query).mappings()]
 
     def count(self, text: str = "") -> int:
@@ -78,13 +77,13 @@ class Accounts:
         query = select(func.count()).select_from(schema.account)
         if text:
             query = query.where(_has(text))
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return connection.execute(query).scalar_one()
 
     def get(self, name: str) -> Account | None:
         """One, in whatever letter case."""
         query = select(schema.account).where(_ACCOUNT.key == key_of(name))
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
             return self._rows.to_account(row) if row else None
 
@@ -209,9 +208,20 @@ class Devices:
 
     def note_seen(self, seen: Sequence[Seen]) -> None:
         """Note logins; devices that are gone meanwhile are left out."""
-        with self._database.transaction() as connection:
-            for each in seen:
-                _note_seen(connection, each)
+        values = [
+            {
+                "the_account": key_of(each.account),
+                "the_device": each.device,
+                "at": each.at,
+                "peer": each.peer,
+                "tls": each.tls,
+            }
+            # In one order everywhere, or two processes could wait for each other's rows.
+            for each in sorted(seen, key=lambda each: (key_of(each.account), each.device))
+        ]
+        if values:
+            with self._database.transaction() as connection:
+                connection.execute(_NOTE_SEEN, values)
 
     def _select(self, where: Any, limit: int = 10_000, offset: int = 0) -> Sequence[Device]:
         query = (
@@ -223,7 +233,7 @@ class Devices:
         )
         if where is not None:
             query = query.where(where)
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return [
                 self._rows.to_device(row, row["account_name"])
                 for row in connection.execute(query).mappings()
@@ -239,10 +249,12 @@ def _this(account: str, name: str) -> Any:
     return and_(_DEVICE.account == key_of(account), _DEVICE.name == name)
 
 
-def _note_seen(connection: Connection, seen: Seen) -> None:
-    later = or_(_DEVICE.last_seen.is_(None), _DEVICE.last_seen < seen.at)
-    connection.execute(
-        update(schema.device)
-        .where(_this(seen.account, seen.device), later)
-        .values(last_seen=seen.at, last_peer=seen.peer, last_tls=seen.tls)
+_NOTE_SEEN = (
+    update(schema.device)
+    .where(
+        _DEVICE.account == bindparam("the_account"),
+        _DEVICE.name == bindparam("the_device"),
+        or_(_DEVICE.last_seen.is_(None), _DEVICE.last_seen < bindparam("at")),
     )
+    .values(last_seen=bindparam("at"), last_peer=bindparam("peer"), last_tls=bindparam("tls"))
+)

@@ -36,12 +36,10 @@ class Grants:
 
     def put(self, grant: Grant) -> None:
         """A new consent: takes the place of what was there, whoever is refreshing that."""
+        values = self._rows.from_grant(grant) | {"version": 1, "leased_until": 0.0}
         with self._database.transaction() as connection:
-            where = _GRANT.account == key_of(grant.account)
-            before = connection.execute(select(_GRANT.version).where(where)).scalar()
-            version = 1 if before is None else before + 1
-            values = self._rows.from_grant(grant) | {"version": version, "leased_until": 0.0}
-            upsert(connection, schema.grant, where, values)
+            changes = values | {"version": _GRANT.version + 1}
+            upsert(connection, schema.grant, values, changes)
 
     def lease(self, account: str, version: int, *, until: float, now: float) -> bool:
         """Be the one who refreshes this version until a time; False if another is."""
@@ -52,6 +50,12 @@ class Grants:
         )
         with self._database.transaction() as connection:
             return connection.execute(change).rowcount == 1
+
+    def prolong(self, account: str, version: int, *, until: float) -> None:
+        """Keep the lease for longer; for whoever has it."""
+        change = update(schema.grant).where(self._this(account, version))
+        with self._database.transaction() as connection:
+            connection.execute(change.values(leased_until=until))
 
     def release(self, account: str, version: int) -> None:
         """Give the lease back; nothing has changed."""
@@ -91,7 +95,7 @@ class Grants:
         )
         if where is not None:
             query = query.where(where)
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return [
                 self._rows.to_grant(row, row["account_name"])
                 for row in connection.execute(query).mappings()

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -59,6 +57,10 @@ def _upgrade(connection: Connection) -> None:
             f"the accounts are of a later version of this program (revision {found}): "
             "use that, or restore a backup"
         )
+    # Late: only the first start of a version needs it, and it is large.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.attributes["connection"] = connection

@@ -38,7 +38,7 @@ class Invites:
             .join(schema.account)
             .where(_usable(digest_of(token), now))
         )
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
             return to_invite(row, row["account_name"]) if row else None
 
@@ -51,7 +51,7 @@ class Invites:
     def of(self, account: str) -> Sequence[Invite]:
         """All of an account."""
         query = select(schema.invite).where(_INVITE.account == key_of(account))
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return [
                 to_invite(row, account)
                 for row in connection.execute(query.order_by(_INVITE.expires)).mappings()
@@ -72,7 +72,7 @@ class Administrators:
     def all(self) -> Sequence[Administrator]:
         """All, by name."""
         query = select(schema.administrator).order_by(schema.administrator.c.name)
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             return [to_administrator(row) for row in connection.execute(query).mappings()]
 
     def get(self, name: str) -> Administrator | None:
@@ -81,10 +81,9 @@ class Administrators:
 
     def save(self, administrator: Administrator) -> None:
         """Make one, or give him another password."""
-        where = schema.administrator.c.name == administrator.name
         values = {"name": administrator.name, "hash": administrator.hash}
         with self._database.transaction() as connection:
-            upsert(connection, schema.administrator, where, values)
+            upsert(connection, schema.administrator, values)
 
     def add_first(self, administrator: Administrator) -> bool:
         """Make the first one; False if there is one already."""
@@ -93,7 +92,6 @@ class Administrators:
             upsert(
                 connection,
                 schema.note,
-                schema.note.c.key == "first-administrator",
                 {"key": "first-administrator", "value": administrator.name},
             )
             number = select(func.count()).select_from(schema.administrator)
@@ -121,15 +119,14 @@ class Visits:
     def save(self, visit: Visit) -> None:
         """Make it, or change it."""
         with self._database.transaction() as connection:
-            where = _VISIT.digest == visit.digest
-            upsert(connection, schema.visit, where, self._rows.from_visit(visit))
+            upsert(connection, schema.visit, self._rows.from_visit(visit))
 
     def get(self, token: SecretStr, now: float) -> Visit | None:
         """The one of a cookie, if it has not ended."""
         query = select(schema.visit).where(
             _VISIT.digest == digest_of(token), _VISIT.expires > now
         )
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
             return self._rows.to_visit(row) if row else None
 
@@ -162,15 +159,14 @@ class Notes:
     def get(self, key: str) -> str | None:
         """What was noted."""
         query = select(schema.note.c.value).where(schema.note.c.key == key)
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             value: str | None = connection.execute(query).scalar()
             return value
 
     def put(self, key: str, value: str) -> None:
         """Note something."""
         with self._database.transaction() as connection:
-            where = schema.note.c.key == key
-            upsert(connection, schema.note, where, {"key": key, "value": value})
+            upsert(connection, schema.note, {"key": key, "value": value})
 
     def take(self, key: str, value: str) -> bool:
         """Forget it if it is this value; whether it was. For what can be used once."""

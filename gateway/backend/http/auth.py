@@ -15,7 +15,7 @@ from twisted.internet.protocol import ProcessProtocol
 
 from gateway.backend.http.settings import HttpSettings
 from gateway.errors import BadCredentials, ConsentMissing, Failure, Misconfigured
-from gateway.maildrop import Login
+from gateway.maildrop import Login, Tokens
 
 # RFC 6750 §2.1: b64token.
 _TOKEN = re.compile(rb"[A-Za-z0-9\-._~+/]+=*\Z")
@@ -47,7 +47,7 @@ class Authorization(Protocol):
         """The value of the header; empty if none is to be sent.
 
         Raises:
-            BadCredentials, ConsentMissing: There is none.
+            BadCredentials, ConsentMissing, Unavailable: There is none.
         """
 
     async def refused(self, value: bytes) -> bool:
@@ -84,7 +84,9 @@ class Basic:
 
 
 class Bearer:
-    """A token that is the same for every login; who knows the client's password gets it.
+    """A token, of the settings or of a login.
+
+    Whoever knows the password of the settings gets theirs.
 
     Args:
         source: Gives the token.
@@ -94,7 +96,7 @@ class Bearer:
     header = _HEADER
     refusals: Container[int] = _REFUSALS
 
-    def __init__(self, source: "TokenSource", password_file: Path | None) -> None:
+    def __init__(self, source: Tokens, password_file: Path | None) -> None:
         self._source = source
         self._password_file = password_file
 
@@ -121,20 +123,6 @@ class Bearer:
         return ConsentMissing("the upstream refuses the bearer token (401): renew it")
 
 
-class TokenSource(Protocol):
-    """Where the token is from."""
-
-    async def token(self) -> bytes:
-        """The token to use now.
-
-        Raises:
-            ConsentMissing: There is none.
-        """
-
-    async def renew(self, refused: bytes) -> bytes:
-        """The token after one was refused; the same if there is no other."""
-
-
 class TokenFile:
     """A token in a file, read again when the file changes."""
 
@@ -144,7 +132,7 @@ class TokenFile:
         self._token = b""
 
     async def token(self) -> bytes:
-        """See `TokenSource`."""
+        """See `gateway.maildrop.Tokens`."""
         try:
             status = self._path.stat()
             stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
@@ -157,7 +145,7 @@ class TokenFile:
         return self._token
 
     async def renew(self, refused: bytes) -> bytes:  # noqa: ARG002
-        """See `TokenSource`."""
+        """See `gateway.maildrop.Tokens`."""
         self._stamp = None
         return await self.token()
 
@@ -187,7 +175,7 @@ class TokenCommand:
         self._waiting: list[Deferred[bytes]] | None = None
 
     async def token(self) -> bytes:
-        """See `TokenSource`."""
+        """See `gateway.maildrop.Tokens`."""
         if self._token is not None:
             return self._token
         if self._waiting is not None:
@@ -197,7 +185,7 @@ class TokenCommand:
         return await self._run()
 
     async def renew(self, refused: bytes) -> bytes:
-        """See `TokenSource`."""
+        """See `gateway.maildrop.Tokens`."""
         if self._token == refused:
             self._token = None
         return await self.token()
@@ -264,6 +252,11 @@ class _Run(ProcessProtocol):
             self.output.errback(result)
         else:
             self.output.callback(result)
+
+
+def of_login(login: Login, usual: Authorization) -> Authorization:
+    """The login's own tokens if it has some; then a password is none of its proofs."""
+    return usual if login.tokens is None else Bearer(login.tokens, None)
 
 
 def authorization(settings: HttpSettings, reactor: Any) -> Authorization:

@@ -7,7 +7,7 @@ from typing import Any
 from gateway.backend.budget import Budget
 from gateway.backend.http.agent import TlsOptions
 from gateway.backend.http.api import Api
-from gateway.backend.http.auth import Authorization, authorization
+from gateway.backend.http.auth import Authorization, authorization, of_login
 from gateway.backend.http.client import Caller, Client
 from gateway.backend.http.faults import of_the_closed_set
 from gateway.backend.http.mailbox import HttpSession
@@ -48,6 +48,7 @@ def make_room(
     reactor: Any,
     emit: Emitter,
     index: Index | None = None,
+    budget: Budget | None = None,
 ) -> Room:
     """The room of one upstream.
 
@@ -59,6 +60,7 @@ def make_room(
         reactor: For everything that waits.
         emit: Where events go.
         index: What is known of mailboxes from earlier logins; None keeps nothing.
+        budget: For messages asked for ahead, if several upstreams share one.
 
     Raises:
         Misconfigured: What the settings or the environment name cannot be used.
@@ -69,7 +71,7 @@ def make_room(
         Client(base, settings, tls_options, reactor),
         authorization(settings, reactor),
         index or NoIndex(),
-        Budget(settings.prefetch_total),
+        budget or Budget(settings.prefetch_total),
         emit.bind(upstream=name),
         reactor,
     )
@@ -90,9 +92,10 @@ class HttpBackend:
     async def open(self, login: Login) -> HttpSession:
         """See `gateway.backend.port.Backend.open`."""
         room = self._room
-        room.authorization.check(login)
+        proof = of_login(login, room.authorization)
+        proof.check(login)
         emit = room.emit.bind(peer=login.peer) if login.peer else room.emit
-        caller = Caller(room.client, room.authorization, login)
+        caller = Caller(room.client, proof, login)
         api = await of_the_closed_set(self._connect(caller))
         return HttpSession(
             api,
@@ -101,7 +104,7 @@ class HttpBackend:
             budget=room.budget,
             account=f"{room.name} {login.user!r}",
             emit=emit,
-            check=lambda: room.authorization.check(login),
+            check=lambda: proof.check(login),
         )
 
     async def close(self) -> None:

@@ -68,6 +68,7 @@ class Connection(Early, TwistedProtocol):
         greeting: Fires with the server's first words; to be awaited by whoever connects.
         capabilities: What the server said last that it can do; None if it has not.
         mailbox: Takes note of what the selected mailbox says.
+        challenge: What came with the last request to go on.
         secrets: Octets that are blotted out wherever the server's text is shown.
         round_trip: Seconds, the shortest from a command to the first word after it.
     """
@@ -78,6 +79,7 @@ class Connection(Early, TwistedProtocol):
         self.greeting: Deferred[Status] = Deferred()
         self.capabilities: frozenset[bytes] | None = None
         self.mailbox = Mailbox()
+        self.challenge = b""
         self.secrets: tuple[bytes, ...] = ()
         self.round_trip = float("inf")
         self._asked: float | None = None
@@ -292,7 +294,8 @@ class Connection(Early, TwistedProtocol):
                 self._search(uids)
             case Capability(names=names):
                 self.capabilities = names
-            case Continuation():
+            case Continuation(text=text):
+                self.challenge = text
                 self._outbox.go_on()
 
     def _greet(self, meaning: object) -> None:

@@ -25,6 +25,7 @@ class ImapBackend:
         reactor: For everything that waits.
         emit: Where events go.
         index: What is known of mailboxes from earlier logins; None keeps nothing.
+        budget: For messages asked for ahead, if several servers share one.
     """
 
     def __init__(
@@ -36,13 +37,13 @@ class ImapBackend:
         emit: Emitter,
         *,
         index: Index | None = None,
+        budget: Budget | None = None,
     ) -> None:
         options = None if upstream.security == "none" else tls(upstream.host)
         self._connector = Connector(upstream, settings, options, reactor)
         self._name = f"{upstream.host}:{upstream.port}"
-        self._shared = Shared(
-            settings, index or NoIndex(), Budget(settings.prefetch_total), reactor
-        )
+        budget = budget or Budget(settings.prefetch_total)
+        self._shared = Shared(settings, index or NoIndex(), budget, reactor)
         self._emit = emit.bind(upstream=upstream.host)
 
     async def open(self, login: Login) -> ImapSession:

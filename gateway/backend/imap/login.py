@@ -1,6 +1,5 @@
 """Connects to an IMAP server and logs in."""
 
-from base64 import b64encode
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, ClassVar
@@ -11,14 +10,14 @@ from twisted.internet.interfaces import IAddress, IOpenSSLClientConnectionCreato
 from twisted.internet.protocol import Factory, Protocol
 
 from gateway import __version__
-from gateway.backend.imap import faults
+from gateway.backend.imap import credentials, faults
 from gateway.backend.imap.connection import Connection
-from gateway.backend.imap.encoder import Answer, Text, Unencodable, Word
+from gateway.backend.imap.encoder import Text, Unencodable, Word
 from gateway.backend.imap.reader import Limits
 from gateway.backend.imap.responses import Status
 from gateway.backend.imap.settings import ImapSettings, Upstream
-from gateway.errors import BadCredentials, Failure, Misconfigured, Unavailable
-from gateway.maildrop import Login
+from gateway.errors import BadCredentials, ConsentMissing, Failure, Misconfigured, Unavailable
+from gateway.maildrop import Login, Tokens
 from gateway.telemetry import Emitter, Event, Level
 from gateway.tls import client_factory
 
@@ -26,17 +25,6 @@ from gateway.tls import client_factory
 # long that is remembered.
 _PATIENCE = 5.0
 _REMEMBERED = 600.0
-_SHORT = 512
-# What NO means at login, by its code (RFC 5530 §3). Others: it may pass.
-_REFUSED: dict[bytes, type[Failure]] = {
-    b"": BadCredentials,
-    b"ALERT": BadCredentials,  # Gmail explains a refused password so
-    b"AUTHENTICATIONFAILED": BadCredentials,
-    b"AUTHORIZATIONFAILED": BadCredentials,
-    b"CAPABILITY": BadCredentials,  # says nothing of the reason
-    b"EXPIRED": BadCredentials,
-    b"PRIVACYREQUIRED": Misconfigured,
-}
 
 
 class _Deaf(Exception):
@@ -83,8 +71,10 @@ class Connector:
         """A connection on which `login` is logged in.
 
         Raises:
-            BadCredentials, Unavailable, Misconfigured
+            BadCredentials, ConsentMissing, Unavailable, Misconfigured
         """
+        if login.tokens is not None:
+            return await self._open_by_token(login, login.tokens, emit)
         try:
             return await self._open(login, emit)
         except _Deaf:
@@ -92,12 +82,33 @@ class Connector:
             self._deaf_until = self._reactor.seconds() + _REMEMBERED
             return await self._open(login, emit)
 
-    async def _open(self, login: Login, emit: Emitter) -> Connection:
+    async def _open_by_token(self, login: Login, tokens: Tokens, emit: Emitter) -> Connection:
+        """With a token, and once more with another if the server refuses that.
+
+        On a connection of its own: Exchange hangs up on some refusals. A token is asked for
+        before there is a connection, so that whoever issues them keeps none waiting.
+        """
+        token = await tokens.token()
+        try:
+            return await self._open(login, emit, token)
+        except BadCredentials as refused:
+            detail = refused.detail
+        another = await tokens.renew(token)
+        if another == token:
+            raise ConsentMissing(detail)
+        try:
+            return await self._open(login, emit, another)
+        except BadCredentials as refused:
+            raise ConsentMissing(refused.detail) from None
+
+    async def _open(
+        self, login: Login, emit: Emitter, token: bytes | None = None
+    ) -> Connection:
         connection = await self._connect(emit)
         try:
             await self._prepare(connection)
             await self._introduce(connection, login)
-            await self._authenticate(connection, login)
+            await self._authenticate(connection, login, token)
         except BaseException as error:
             connection.expect_end()
             connection.fail(Unavailable("the login failed"))
@@ -154,8 +165,10 @@ class Connector:
         words = [Text(part.encode()) for pair in fields.items() for part in pair]
         await connection.command(b"ID", *_parenthesised(words))
 
-    async def _authenticate(self, connection: Connection, login: Login) -> None:
-        """Send the password once, by the best way that is offered, and what will follow.
+    async def _authenticate(
+        self, connection: Connection, login: Login, token: bytes | None
+    ) -> None:
+        """Send the password or token once, the best way offered, and what will follow.
 
         SELECT goes out behind LOGIN without waiting for its answer (RFC 3501 §5.5): if
         the login is refused, so is that. So does the question for the capabilities after
@@ -163,9 +176,7 @@ class Connector:
         AUTHENTICATE: Cyrus loses what comes in the same packet.
         """
         ahead = self._settings.pipeline_login and self._reactor.seconds() > self._deaf_until
-        offered = connection.capabilities or frozenset()
-        words, secrets = _credentials(offered, login, by_login=ahead)
-        connection.secrets = secrets
+        words = self._begin(connection, login, token, by_login=ahead)
         selected: Deferred[None] | None = None
         try:
             answer = connection.command(*words)
@@ -174,8 +185,7 @@ class Connector:
                 selected = self._send_ahead(connection)
             status = await answer
             if not status.ok:
-                detail = f"the upstream refuses the login: {connection.shown(status.shown)}"
-                raise _refusal(status)(detail)
+                raise _refused(connection, status, token)
         finally:
             connection.secrets = ()
         self._tells_capabilities = connection.capabilities is not None
@@ -186,6 +196,19 @@ class Connector:
             connection.forget_ahead()
             await _ask_capabilities(connection)
         self._share_capabilities(connection)
+
+    def _begin(
+        self, connection: Connection, login: Login, token: bytes | None, *, by_login: bool
+    ) -> list[Word]:
+        """The command that logs in; what of it is secret is noted."""
+        offered = connection.capabilities or frozenset()
+        if token is None:
+            begun = credentials.by_password(offered, login, by_login=by_login)
+        else:
+            host, port = self._upstream.host, self._upstream.port
+            begun = credentials.by_token(offered, login.user, token, host, port)
+        connection.secrets = begun.secrets
+        return begun.words
 
     def _share_capabilities(self, connection: Connection) -> None:
         """All sessions hold one set: as a rule it is the same one, and it takes 4 KB."""
@@ -256,6 +279,14 @@ def _check_greeting(greeting: Status, connection: Connection) -> None:
     raise Unavailable(f"the upstream does not want us: {shown}")
 
 
+def _refused(connection: Connection, status: Status, token: bytes | None) -> Failure:
+    failure, said = credentials.refusal(status), connection.shown(status.shown)
+    if token is None:
+        return failure(f"the upstream refuses the login: {said}")
+    told = connection.shown(credentials.told(connection.challenge))
+    return failure(f"the upstream refuses the token: {said}" + (told and f" ({told})"))
+
+
 async def _ask_capabilities(connection: Connection) -> None:
     """Learn the capabilities unless they were told."""
     if connection.capabilities is None:
@@ -263,41 +294,3 @@ async def _ask_capabilities(connection: Connection) -> None:
         if connection.capabilities is None:
             shown = connection.shown(status.shown)
             raise Unavailable(f"the upstream does not say what it can do: {shown}")
-
-
-def _refusal(status: Status) -> type[Failure]:
-    return _REFUSED.get(status.code, Unavailable) if status.kind == "NO" else Unavailable
-
-
-def _credentials(
-    offered: frozenset[bytes], login: Login, *, by_login: bool
-) -> tuple[list[Word], tuple[bytes, ...]]:
-    """The command that logs in, and what of it must not be shown.
-
-    Args:
-        offered: What the server can do.
-        login: Who logs in.
-        by_login: Whether LOGIN is wanted if it will do: not for what is not ASCII, of which
-            RFC 3501 does not say what it would mean, nor for a token of thousands of
-            octets, at which Dovecot hangs up, nor where it is not allowed.
-    """
-    password = login.password.get_secret_value()
-    both = login.user + password
-    if b"\0" in both:
-        raise Unencodable("NUL in the name or the password")
-    plain = both.isascii() and len(both) <= _SHORT
-    by_login = by_login and plain and b"LOGINDISABLED" not in offered
-    if b"AUTH=PLAIN" in offered and not by_login:
-        response = b64encode(b"\0%b\0%b" % (login.user, password))  # RFC 4616
-        last: Word = response if b"SASL-IR" in offered else Answer(response)
-        return [b"AUTHENTICATE", b"PLAIN", last], _visible(password, response)
-    if b"LOGINDISABLED" in offered:
-        raise Misconfigured(
-            "the upstream takes neither LOGIN (LOGINDISABLED) nor AUTHENTICATE PLAIN here: "
-            "use imaps:// or STARTTLS, or let it offer PLAIN"
-        )
-    return [b"LOGIN", Text(login.user), Text(password)], _visible(password)
-
-
-def _visible(*secrets: bytes) -> tuple[bytes, ...]:
-    return tuple(secret for secret in secrets if secret)

@@ -64,7 +64,13 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """The server waits for the next segment of a command."""
+    """The server waits for the next segment of a command.
+
+    Attributes:
+        text: Behind the plus sign: a challenge, or nothing that matters.
+    """
+
+    text: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +162,7 @@ def interpret(response: Response) -> Meaning:
 def _interpret(parts: Parts) -> Meaning:
     head = parts[0] if isinstance(parts[0], bytes) else parts[0][0]
     if head.startswith(b"+"):
-        return Continuation()
+        return Continuation(head[1:].strip())
     if found := _STATUS.match(head):
         return _status(*found.groups(b""))
     if found := _NUMBERED.match(head):

@@ -4,12 +4,12 @@ import hmac
 from collections.abc import Awaitable, Callable, Container, Mapping
 from pathlib import Path
 
-from gateway.backend.http.auth import Basic, TokenSource, first_line
+from gateway.backend.http.auth import Basic, first_line
 from gateway.backend.profile.rules import proves_password
 from gateway.backend.profile.schema import Profile
 from gateway.backend.profile.template import BadValue, Template
 from gateway.errors import BadCredentials, ConsentMissing, Failure, Unavailable
-from gateway.maildrop import Login
+from gateway.maildrop import Login, Tokens
 
 _CLIENT = frozenset({"user", "password"})
 
@@ -19,7 +19,7 @@ class ProfileAuthorization:
 
     Args:
         profile: Says how.
-        service: Gives the token of the settings; None without one.
+        service: Gives the token of the login or of the settings; None without one.
         values: The names known so far.
 
     Attributes:
@@ -29,7 +29,7 @@ class ProfileAuthorization:
     """
 
     def __init__(
-        self, profile: Profile, service: TokenSource | None, values: Mapping[str, str]
+        self, profile: Profile, service: Tokens | None, values: Mapping[str, str]
     ) -> None:
         auth = profile.auth
         self.header = auth.header or "Authorization"
@@ -102,7 +102,7 @@ class Gate(ProfileAuthorization):
     """
 
     def __init__(
-        self, profile: Profile, service: TokenSource | None, password_file: Path | None
+        self, profile: Profile, service: Tokens | None, password_file: Path | None
     ) -> None:
         super().__init__(profile, service, {})
         self._password_file = None if proves_password(profile) else password_file

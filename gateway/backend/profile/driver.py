@@ -3,14 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
-from gateway.backend.http.auth import TokenCommand, TokenFile, TokenSource
+from gateway.backend.http.auth import TokenCommand, TokenFile
 from gateway.backend.http.client import Caller
 from gateway.backend.http.driver import HttpBackend, Room
 from gateway.backend.http.settings import HttpSettings
 from gateway.backend.profile.api import ProfileApi
 from gateway.backend.profile.credentials import Gate, ProfileAuthorization
 from gateway.backend.profile.login import LoginCalls, names_of
+from gateway.backend.profile.rules import takes_token
 from gateway.backend.profile.schema import Profile
+from gateway.errors import Misconfigured
+from gateway.maildrop import Tokens
 
 
 class ProfileDriver:
@@ -38,7 +41,10 @@ class ProfileDriver:
         profile = self._profile
         caller.slots.limit = min(caller.slots.limit, profile.parallel)
         values = names_of(caller.login, basic=profile.auth.form == "basic")
-        authorization = ProfileAuthorization(profile, self._service, values)
+        tokens = caller.login.tokens
+        if tokens is not None and not takes_token(profile):
+            raise Misconfigured(f"the profile {profile.name} has no place for an access token")
+        authorization = ProfileAuthorization(profile, tokens or self._service, values)
         caller.authorization = authorization
         calls = LoginCalls(profile, caller, authorization, values)
         await calls.run()
@@ -57,7 +63,7 @@ def backend(room: Room, profile: Profile) -> HttpBackend:
     return HttpBackend(replace(room, authorization=driver.gate), driver.connect)
 
 
-def _service(settings: HttpSettings, reactor: Any) -> TokenSource | None:
+def _service(settings: HttpSettings, reactor: Any) -> Tokens | None:
     if settings.token_file is not None:
         return TokenFile(settings.token_file)
     if settings.token_command is not None:

@@ -220,6 +220,12 @@ def needs_service(profile: "Profile") -> bool:
     return "service" in Template.parse(profile.auth.value or "").names
 
 
+def takes_token(profile: "Profile") -> bool:
+    """Whether a token, of the settings or of the login, is sent anywhere."""
+    sent = [call.headers for call in profile.login] + [call.body for call in profile.login]
+    return needs_service(profile) or "service" in frozenset().union(*map(names_in, sent))
+
+
 def proves_password(profile: "Profile") -> bool:
     """Whether the server sees the client's password. If not, any password would do."""
     sent = [call.body for call in profile.login]

@@ -1,12 +1,14 @@
 """Kept connections: who gets one, for how long, and that none is ever left behind."""
 
+from collections import OrderedDict
+
 import pytest
 import pytest_twisted
 from pydantic import SecretBytes
 from twisted.internet.defer import Deferred
 
 from gateway.backend.warm import WarmConnections, WarmSettings
-from gateway.errors import BadCredentials, Unavailable
+from gateway.errors import BadCredentials, ConsentMissing, Unavailable
 from gateway.maildrop import Login
 
 SECRET = b"open sesame"
@@ -53,7 +55,7 @@ class Upstream:
         if self.answer is not None:
             await self.answer
         known = self.passwords.get(login.user, SECRET)
-        if login.password.get_secret_value() != known:
+        if login.tokens is None and login.password.get_secret_value() != known:
             raise BadCredentials("no")
         self.sessions.append(Session(len(self.sessions)))
         return self.sessions[-1]
@@ -61,6 +63,16 @@ class Upstream:
     @property
     def open_sessions(self):
         return [session.number for session in self.sessions if not session.closed]
+
+
+class Tokens:
+    def __init__(self, now=b"token"):
+        self.now = now
+
+    async def token(self):
+        if isinstance(self.now, Exception):
+            raise self.now
+        return self.now
 
 
 class Place:
@@ -78,8 +90,8 @@ class Place:
         )
         return self
 
-    async def login(self, user=b"ann", password=SECRET, peer=""):
-        return await self.warm.open(Login(user, SecretBytes(password), peer))
+    async def login(self, user=b"ann", password=SECRET, peer="", tokens=None):
+        return await self.warm.open(Login(user, SecretBytes(password), peer, tokens))
 
     async def poll(self, *args, **more):
         """Log in and leave; returns which upstream session it had."""
@@ -114,6 +126,43 @@ async def test_a_wrong_password_goes_upstream_and_leaves_it(place, wrong):
     assert place.upstream.logins == [b"ann"] * 2
     assert await place.poll() == 0
     assert len(place.upstream.logins) == 2
+
+
+@pytest.mark.parametrize("password", [b"", b"token"])
+@pytest_twisted.ensureDeferred
+async def test_no_password_gets_what_a_token_has_opened(place, password):
+    """Least of all an empty one: a login with tokens has that, and sends it nowhere."""
+    assert await place.poll(password=b"", tokens=Tokens()) == 0
+    with pytest.raises(BadCredentials):
+        await place.poll(password=password)
+    assert place.upstream.logins == [b"ann"] * 2
+    assert await place.poll(password=b"", tokens=Tokens()) == 0
+
+
+@pytest.mark.parametrize("password", [b"", b"token"])
+@pytest_twisted.ensureDeferred
+async def test_no_token_gets_what_a_password_has_opened(place, password):
+    place.upstream.passwords[b"ann"] = password
+    assert await place.poll(password=password) == 0
+    assert await place.poll(password=password, tokens=Tokens()) == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_another_token_gets_another(place):
+    """A client may bring his own, which nobody but the upstream has looked at."""
+    assert await place.poll(password=b"", tokens=Tokens()) == 0
+    assert await place.poll(password=b"", tokens=Tokens(b"forged")) == 1
+    assert place.upstream.logins == [b"ann"] * 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_consent_that_is_gone_opens_no_kept_session(place):
+    tokens = Tokens()
+    assert await place.poll(password=b"", tokens=tokens) == 0
+    tokens.now = ConsentMissing("withdrawn")
+    with pytest.raises(ConsentMissing):
+        await place.poll(password=b"", tokens=tokens)
+    assert place.upstream.logins == [b"ann"]
 
 
 @pytest_twisted.ensureDeferred
@@ -302,10 +351,10 @@ async def test_a_login_that_ends_after_stop_is_not_kept(place):
 
 def test_nothing_shows_a_password(place):
     login = Login(b"ann", SecretBytes(SECRET), "")
-    proof = place.warm._proof(login)
+    proof = place.warm._proof(login, SECRET)
     assert SECRET not in proof
     assert len(proof) == 32
-    assert place.make(key=b"another").warm._proof(login) != proof
+    assert place.make(key=b"another").warm._proof(login, SECRET) != proof
 
 
 @pytest_twisted.ensureDeferred
@@ -332,3 +381,29 @@ async def test_everything_else_is_passed_on(place):
     assert session.body(7) == ("body", 7, None)
     assert session.body(7, 3) == ("body", 7, 3)
     assert await session.commit("plan") == ("done", "plan")
+
+
+@pytest_twisted.ensureDeferred
+async def test_several_upstreams_share_one_shelf_and_its_bound():
+    shelf, upstreams = OrderedDict(), [Upstream(), Upstream()]
+    first, second = (
+        WarmConnections(
+            upstream,
+            WarmSettings(connections=1),
+            now=lambda: 1000.0,
+            key=b"k",
+            per_peer=False,
+            upstream=name,
+            shelf=shelf,
+        )
+        for name, upstream in zip(("a", "b"), upstreams, strict=True)
+    )
+    login = Login(b"ann", SecretBytes(SECRET))
+    await (await first.open(login)).close()
+    session = await second.open(login)
+    assert session._session is upstreams[1].sessions[0]
+    await session.close()
+    assert [each.open_sessions for each in upstreams] == [[], [0]]
+    assert len(first) == 1
+    await first.stop()
+    assert len(shelf) == 0

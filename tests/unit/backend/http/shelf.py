@@ -172,8 +172,9 @@ class Desk:
         self.backend = HttpBackend(room, connect)
         self.sessions = []
 
-    async def open(self, user=b"kim", password=PASSWORD):
-        session = await self.backend.open(Login(user, SecretBytes(password)))
+    async def open(self, user=b"kim", password=PASSWORD, tokens=None):
+        login = Login(user, SecretBytes(password), "", tokens)
+        session = await self.backend.open(login)
         self.sessions.append(session)
         return session
 

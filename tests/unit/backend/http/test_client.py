@@ -118,6 +118,45 @@ async def test_a_name_and_password_of_any_octets_go_as_they_are(desk, shelf):
     assert len(maildrop) == 5
 
 
+class Tokens:
+    """A login's own; the last one is all there is."""
+
+    def __init__(self, *tokens):
+        self.left = list(tokens)
+
+    async def token(self):
+        return self.left[0]
+
+    async def renew(self, refused):
+        if refused == self.left[0] and len(self.left) > 1:
+            del self.left[0]
+        return self.left[0]
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_tokens_of_a_login_go_before_those_of_the_settings(shelf, desk, tmp_path):
+    (tmp_path / "token").write_text("everybody")
+    (tmp_path / "password").write_text("for everybody")
+    d = desk(
+        token_file=tmp_path / "token",
+        client_password_file=tmp_path / "password",
+        prefetch=False,
+    )
+    shelf.tokens = {"own"}
+    session, maildrop = await d.opened(password=b"", tokens=Tokens(b"own", b"next", b"last"))
+    assert len(maildrop) == 5
+    # In the middle of the session, and again at the next one on the same connection.
+    shelf.tokens = {"next"}
+    assert await read(session, maildrop.refs[0]) == message(0)
+    shelf.tokens = {"last"}
+    session.rest()
+    await session.revive()
+    shelf.tokens = set()
+    refused = await failure(session.snapshot())
+    assert isinstance(refused, ConsentMissing)
+    assert "last" not in refused.detail
+
+
 @pytest_twisted.ensureDeferred
 async def test_a_token_file_is_read_again_when_it_changes(shelf, desk, tmp_path):
     token = tmp_path / "token"

@@ -1,11 +1,16 @@
 """What is sent for a name and password, and what a refusal of it means."""
 
+from types import SimpleNamespace
+
 import pytest
 from pydantic import SecretBytes
 
+from gateway.backend.http.settings import HttpSettings
 from gateway.backend.profile.credentials import Gate, ProfileAuthorization
+from gateway.backend.profile.driver import ProfileDriver
 from gateway.backend.profile.login import names_of
-from gateway.errors import BadCredentials, ConsentMissing, Unavailable
+from gateway.backend.profile.rules import takes_token
+from gateway.errors import BadCredentials, ConsentMissing, Misconfigured, Unavailable
 from gateway.maildrop import Login
 from tests.unit.backend.profile.samples import profile
 
@@ -145,3 +150,49 @@ class TestNames:
     def test_that_cannot_be_sent(self, user):
         with pytest.raises(BadCredentials):
             names_of(Login(user, SecretBytes(b"p")), basic=True)
+
+
+@pytest.mark.parametrize(
+    ("tables", "takes"),
+    [
+        ({}, False),
+        ({"auth": {"form": "basic"}}, False),
+        (header("{password}"), False),
+        (header("id {service}"), True),
+        ({"auth": {"form": "bearer", "value": "{service}"}}, True),
+        ({**header("{token}"), "login": TAKES}, False),
+        (
+            {
+                **header("{token}"),
+                "login": [{**TAKES[0], "headers": {"Authorization": "Bearer {service}"}}],
+            },
+            True,
+        ),
+        (
+            {
+                **header("{token}"),
+                "login": [{**TAKES[0], "method": "POST", "body": {"t": "{service}"}}],
+            },
+            True,
+        ),
+    ],
+)
+def test_whether_there_is_a_place_for_a_token(tables, takes):
+    assert takes_token(profile(**tables)) == takes
+
+
+@pytest.mark.parametrize("takes", [False, True])
+def test_a_login_brings_its_own_token(takes):
+    driver = ProfileDriver(
+        profile(**(header("{service}") if takes else header("{password}"))),
+        HttpSettings(),
+        None,
+    )
+    login = Login(b"kim", SecretBytes(b""), "", Tokens(b"own"))
+    caller = SimpleNamespace(login=login, slots=SimpleNamespace(limit=9))
+    if takes:
+        run(driver.connect(caller))
+        assert run(caller.authorization.value(login)) == b"own"
+    else:
+        with pytest.raises(Misconfigured, match="no place"):
+            driver.connect(caller).send(None)

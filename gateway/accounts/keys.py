@@ -1,0 +1,61 @@
+"""Where the keys of the vault are: a file, the environment, systemd, or the state directory."""
+
+import os
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from gateway.accounts.vault import make_key_file, read_keys
+from gateway.errors import Misconfigured
+
+VARIABLE = "POP3_GATEWAY_KEY"
+_CREDENTIAL = "pop3-gateway-key"
+
+
+class Keys:
+    """Finds the keys, as often as asked.
+
+    Args:
+        file: What the settings name.
+        own: The file to make a key in if there is none anywhere; None for none.
+        environment: Of the process. The keys are taken out of it, so that no program that
+            is started gets them.
+    """
+
+    def __init__(
+        self,
+        file: Path | None,
+        own: Path | None,
+        environment: MutableMapping[str, str] = os.environ,
+    ) -> None:
+        self._file = file
+        self._own = own
+        given = environment.pop(VARIABLE, "")
+        self._given = [SecretStr(key) for key in given.replace(",", " ").split()]
+        self._credentials = environment.get("CREDENTIALS_DIRECTORY", "")
+
+    def read(self) -> list[SecretStr]:
+        """The keys, the newest first.
+
+        Raises:
+            Misconfigured: There are none, or they cannot be read.
+        """
+        if self._file is not None:
+            return read_keys(self._file)
+        if self._given:
+            return self._given
+        credential = Path(self._credentials, _CREDENTIAL)
+        if self._credentials and credential.exists():
+            return read_keys(credential)
+        return self._own_keys()
+
+    def _own_keys(self) -> list[SecretStr]:
+        if self._own is None:
+            raise Misconfigured(
+                "there is no key for the secrets in the directory: make one with "
+                "pop3-gateway accounts new-key, and name its file in accounts.key_file"
+            )
+        if not self._own.exists():
+            make_key_file(self._own)
+        return read_keys(self._own)
