@@ -26,6 +26,17 @@ class Tries:
         user: What he gave as his name, for people.
     """
 
+    __slots__ = (
+        "_clock",
+        "_deeds",
+        "_handle",
+        "_peer",
+        "_since",
+        "_timer",
+        "emit",
+        "user",
+    )
+
     def __init__(
         self,
         shared: Surroundings,
