@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
+from gateway.accounts.oauth.settings import IntrospectionSettings, OAuthSettings
 from gateway.accounts.throttle.settings import ThrottleSettings
 from gateway.settings import Section
 
@@ -123,6 +124,13 @@ class AccountsSettings(Section):
     )
     account: tuple[AccountEntry, ...] = Field(
         default=(), description="Accounts that are kept in this file."
+    )
+    oauth: OAuthSettings = Field(
+        default_factory=OAuthSettings, description="OAuth2 providers of mailboxes."
+    )
+    introspection: IntrospectionSettings = Field(
+        default_factory=IntrospectionSettings,
+        description="Access tokens that clients bring themselves.",
     )
     throttle: ThrottleSettings = Field(
         default_factory=ThrottleSettings, description="Guessers of passwords."

@@ -23,6 +23,7 @@ from gateway.accounts.opened import Opened, open_store
 from gateway.accounts.store import Seen
 from gateway.accounts.store.database import Runner
 from gateway.app.backends import canonical
+from gateway.app.oauth import introspection, make_oauth, tokens_for
 from gateway.config import Settings
 from gateway.config.upstream_url import NOWHERE
 from gateway.errors import Unavailable
@@ -47,6 +48,7 @@ class Directory:
 
     Attributes:
         door: Lets clients in.
+        oauth: Signing in at providers, and the tokens; None without a database.
     """
 
     def __init__(self, settings: Settings, reactor: Any, emit: Emitter) -> None:
@@ -62,7 +64,15 @@ class Directory:
         self._seen = LastSeen(self._write_seen, now=time.time, emit=emit)
         self._flush: Any = LoopingCall(self._flush_seen)
         self._flush.clock = reactor
-        self._ways = ways = Ways()
+        self.oauth = None
+        if opened is not None and self._runner is not None:
+            self.oauth = make_oauth(accounts.oauth, opened.store, self._runner, reactor, emit)
+        self._ways = ways = Ways(
+            tokens_for=None if self.oauth is None else tokens_for(self.oauth.keeper),
+            introspect=None
+            if self.oauth is None
+            else introspection(accounts, self.oauth.fetcher),
+        )
         self.door = DirectoryDoor(
             self._find,
             ways,
@@ -73,8 +83,13 @@ class Directory:
         self._take(settings)
 
     def start(self) -> None:
-        """Begin to note logins."""
+        """Begin to note logins, and to watch over consents.
+
+        Every process watches: who comes second finds the work done.
+        """
         self._flush.start(_FLUSH_SECONDS, now=False)
+        if self.oauth is not None:
+            self.oauth.watch.start()
 
     def reload(self, settings: Settings) -> None:
         """Read the accounts of the settings file, the routes and the keys again.
@@ -92,6 +107,8 @@ class Directory:
         if self._flush.running:
             self._flush.stop()
         await self._seen.flush()
+        if self.oauth is not None:
+            await self.oauth.stop()
         self._checks.stop()
         if self._runner is not None:
             self._runner.stop()

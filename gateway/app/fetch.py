@@ -82,7 +82,7 @@ class Fetcher:
         raw = await self._agent.request(
             request.method.encode(), request.url.encode(), headers, body
         )
-        response = Response(raw, request.url, self._http, self._reactor)
+        response = Response(raw, request.url, self._http, self._reactor).checked()
         return Answer(response.status, (await response.read()).octets)
 
 

@@ -2,15 +2,26 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.accounts.oauth import Keeper, Providers, SignIn, Watch
+from pydantic import SecretStr
+
+from gateway.accounts.model import Account
+from gateway.accounts.oauth.fetch import Fetch
+from gateway.accounts.oauth.introspection import Introspector
+from gateway.accounts.oauth.provider import Providers
+from gateway.accounts.oauth.service import SignIn
 from gateway.accounts.oauth.settings import OAuthSettings
+from gateway.accounts.oauth.tokens import Keeper
+from gateway.accounts.oauth.watch import Watch
+from gateway.accounts.secret_file import read_secret
+from gateway.accounts.settings import AccountsSettings
 from gateway.accounts.store import Store
 from gateway.accounts.store.database import Runner
 from gateway.app.fetch import Fetcher
+from gateway.maildrop import BearerToken, Tokens
 from gateway.telemetry import Emitter
 
 _OCTETS = 48  # 64 characters: RFC 7636 §4.1 wants 43 to 128
@@ -71,3 +82,30 @@ def make_oauth(
     )
     watch = Watch(store, runner, keeper, settings, clock=reactor, now=now, emit=emit)
     return OAuth(keeper, sign_in, watch, fetcher)
+
+
+def tokens_for(keeper: Keeper) -> Callable[[Account], Tokens]:
+    """What a door gives to logins of accounts with OAuth2."""
+    return lambda account: keeper.tokens(account.name)
+
+
+def introspection(
+    settings: AccountsSettings, fetch: Fetch, now: Callable[[], float] = time.time
+) -> Callable[[Account, BearerToken], Awaitable[bool]] | None:
+    """Whether a client's own token is valid and his account's; None if nobody is asked.
+
+    Raises:
+        Misconfigured: The settings cannot be used.
+    """
+    own = settings.introspection
+    if own.endpoint is None:
+        return None
+    secret = None if own.client_secret_file is None else read_secret(own.client_secret_file)
+    introspector = Introspector(own, secret, fetch, now)
+
+    async def whose(account: Account, shown: BearerToken) -> bool:
+        token = SecretStr(shown.token.get_secret_value().decode("ascii", "replace"))
+        name = (await introspector.introspect(token)).casefold()
+        return name in {account.name.casefold(), account.user.casefold()}
+
+    return whose

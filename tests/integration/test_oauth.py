@@ -14,7 +14,8 @@ from pydantic import SecretBytes, SecretStr
 from twisted.internet.task import deferLater
 
 from gateway.accounts.model import Account, Provider
-from gateway.accounts.oauth import SignInRefused, Waiting
+from gateway.accounts.oauth.causes import SignInRefused
+from gateway.accounts.oauth.service import Waiting
 from gateway.accounts.oauth.settings import OAuthSettings
 from gateway.accounts.store import Store
 from gateway.accounts.store.database import Runner
@@ -78,7 +79,7 @@ class Place:
         self.later = 0.0
         self.emit = Emitter(lambda event, context: self.events.append(event))
         self.store = Store(path, Vault([self.key]))
-        runner = Runner(self.store.database, reactor)
+        self.runner = runner = Runner(self.store.database, reactor)
         self.oauth = make_oauth(
             OAuthSettings(timeout=timeout),
             self.store,
@@ -139,6 +140,7 @@ class Place:
         if hasattr(self, "warm"):
             await self.warm.stop()
         await self.oauth.stop()
+        self.runner.stop()
         self.store.close()
         texts = repr(self.events)
         assert CLIENT_SECRET not in texts

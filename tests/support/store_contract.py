@@ -120,6 +120,8 @@ class StoreContract:
         first = store.grants.get(SCAN.name)
         assert store.grants.lease(SCAN.name, first.version, until=30.0, now=0.0)
         assert not store.grants.lease(SCAN.name, first.version, until=40.0, now=10.0)
+        store.grants.prolong(SCAN.name, first.version, until=35.0)
+        assert not store.grants.lease(SCAN.name, first.version, until=40.0, now=34.0)
         assert store.grants.lease(SCAN.name, first.version, until=70.0, now=40.0)
         assert store.grants.save(replace(first, access=SecretStr("access-2"), expires=200.0))
         assert not store.grants.save(replace(first, access=SecretStr("access-3")))

@@ -33,6 +33,7 @@ async def work(path, account, seconds):
     except Failure as failure:
         print(type(failure).__name__, flush=True)
     await oauth.stop()
+    runner.stop()
     store.close()
 
 

@@ -228,7 +228,7 @@ class SignIn:
                 told = await client.revoke(grant.refresh)
             except (SignInRefused, Unavailable, Misconfigured):
                 pass  # it is forgotten here, whatever the provider thinks
-        await self._run(lambda: self._store.grants.remove(account))
+        await self._runner.write(lambda: self._store.grants.remove(account))
         self._emit(events.ConsentWithdrawn(account, told))
 
     def _check_time(self, expires: float) -> None:
@@ -270,7 +270,7 @@ class SignIn:
         return identity.names(found)
 
     async def _put(self, grant: Grant) -> Grant:
-        await self._run(lambda: self._store.grants.put(grant))
+        await self._runner.write(lambda: self._store.grants.put(grant))
         self._emit(events.ConsentGiven(grant.account, grant.flow, grant.subject))
         return grant
 

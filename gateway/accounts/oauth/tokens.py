@@ -133,17 +133,15 @@ class Keeper:
             grant = await self._join(state)
         return _octets(grant)
 
-    async def refresh(self, account: str) -> None:
-        """Get new tokens now, whatever the old ones are: for whoever watches over them.
+    async def refresh(self, seen: Grant) -> None:
+        """Get new tokens, unless somebody has since a grant was seen: for the watch.
 
         Raises:
             ConsentMissing, Unavailable
         """
-        state = self._state(account)
-        grant = await self._run(lambda: self._store.grants.get(account))
-        if grant is not None:
-            state.stale = grant.access.get_secret_value()
-            await state.flight.join(lambda: self._refresh(state, broken=True))
+        state = self._state(seen.account)
+        state.stale = seen.access.get_secret_value()
+        await state.flight.join(lambda: self._refresh(state, broken=True))
 
     async def stop(self) -> None:
         """Let refreshes that are under way come to their end, if that is soon."""
@@ -220,7 +218,7 @@ class Keeper:
 
     async def _leased(self, grant: Grant) -> bool:
         now = self._now()
-        return await self._run(
+        return await self._write(
             lambda: self._store.grants.lease(
                 grant.account, grant.version, until=now + self._lease, now=now
             )
@@ -230,7 +228,7 @@ class Keeper:
         """A sign of life while the provider is asked."""
         until = self._now() + self._lease
         with suppress(Unavailable):
-            await self._run(
+            await self._write(
                 lambda: self._store.grants.prolong(grant.account, grant.version, until=until)
             )
 
@@ -279,10 +277,10 @@ class Keeper:
         """The consent is gone: everybody shall know."""
         state.grant, state.stale = None, ""
         if grant.broken:
-            await self._run(lambda: self._store.grants.release(grant.account, grant.version))
+            await self._write(lambda: self._store.grants.release(grant.account, grant.version))
         else:
             ended = replace(grant, broken=str(refused))
-            if await self._run(lambda: self._store.grants.save(ended)):
+            if await self._write(lambda: self._store.grants.save(ended)):
                 self._emit(events.ConsentLost(grant.account, str(refused)))
         return ConsentMissing(f"{refused} ({refused.code})")
 
@@ -290,7 +288,7 @@ class Keeper:
         self, state: _State, grant: Grant, failure: Failure, code: str
     ) -> Failure:
         """It may work later. Until then the old token is used while it lasts."""
-        await self._run(lambda: self._store.grants.release(grant.account, grant.version))
+        await self._write(lambda: self._store.grants.release(grant.account, grant.version))
         self._emit(events.RefreshFailed(grant.account, failure.detail, code))
         state.stale = ""
         state.failure, state.due = failure, self._now() + _PAUSE
@@ -312,7 +310,7 @@ class Keeper:
             await self._written(state, state.unsaved)
 
     async def _written(self, state: _State, fresh: Grant) -> Grant:
-        saved = await self._run(lambda: self._store.grants.save(fresh))
+        saved = await self._write(lambda: self._store.grants.save(fresh))
         state.unsaved = None
         if not saved:  # the owner has signed in anew meanwhile: that is better
             return await self._read(state)
@@ -323,6 +321,9 @@ class Keeper:
 
     async def _run(self, work: Callable[[], _Result]) -> _Result:
         return await self._runner.run(work)
+
+    async def _write(self, work: Callable[[], _Result]) -> _Result:
+        return await self._runner.write(work)
 
 
 def _octets(grant: Grant) -> bytes:

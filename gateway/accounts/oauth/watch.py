@@ -24,7 +24,10 @@ _A_ROUND = 40
 _APART = 1.0
 # Locked accounts are unlocked and rules of access changed without a new sign-in.
 _BROKEN_EVERY = 6 * 3600.0
-_PAGE = 500
+# Of `refresh_every`: the earliest time of a refresh.
+_SOONEST = 0.7
+# A provider that ends unused consents does so after twice as long, or later.
+_LONG_AGO = 45 * 86_400.0
 _DAY = 86_400.0
 _ALARMS = "oauth-alarms"
 _Result = TypeVar("_Result")
@@ -102,7 +105,7 @@ class Watch:
 
     async def look(self) -> None:
         """One round: refresh what is due, and raise the day's alarms."""
-        due = [grant for grant in await self._grants() if self._is_due(grant)]
+        due = [grant for grant in await self._old() if self._is_due(grant)]
         for number, grant in enumerate(due[:_A_ROUND]):
             if self._stopping:
                 return
@@ -110,16 +113,21 @@ class Watch:
                 await deferLater(self._clock, _APART)
             self._tried[grant.account] = self._now()
             with suppress(Failure):  # the keeper has told of it
-                await self._keeper.refresh(grant.account)
+                await self._keeper.refresh(grant)
         await self._alarm()
 
     async def forebodings(self) -> Sequence[Foreboding]:
         """All that is wrong or will be, the most urgent first."""
-        grants = await self._grants()
+        now, days = self._now(), self._settings.foresight_days
+        grants = await self._run(
+            lambda: self._store.grants.worrying(
+                ends_before=now + days * _DAY, refreshed_before=now - _LONG_AGO
+            )
+        )
         providers, owners = await self._run(lambda: _providers(self._store, grants))
         found = [
-            *_of_grants(grants, owners, self._now(), self._settings.foresight_days),
-            *_of_providers(providers, self._now(), self._settings.foresight_days),
+            *_of_grants(grants, owners, now, days),
+            *_of_providers(providers, now, days),
         ]
         return sorted(found, key=lambda each: (not each.stopped, each.days, each.account))
 
@@ -133,23 +141,22 @@ class Watch:
             ended, self._ended = self._ended, None
             ended.callback(None)
 
-    async def _grants(self) -> Sequence[Grant]:
-        found: list[Grant] = []
-        while True:
-            offset = len(found)
-            page = await self._run(
-                lambda: self._store.grants.all(limit=_PAGE, offset=offset)  # noqa: B023 - at once
-            )
-            found += page
-            if len(page) < _PAGE:
-                return found
+    async def _old(self) -> Sequence[Grant]:
+        """Those that may be due."""
+        now, every = self._now(), self._settings.refresh_every * _SOONEST
+        grants = self._store.grants
+        sound = await self._run(lambda: grants.unrefreshed(now - every, broken=False))
+        broken = await self._run(lambda: grants.unrefreshed(now - _BROKEN_EVERY, broken=True))
+        return [*sound, *broken]
 
     def _is_due(self, grant: Grant) -> bool:
         tried = self._tried.get(grant.account, 0.0)
         if grant.broken:
             return self._now() - max(tried, grant.refreshed) >= _BROKEN_EVERY
         # Accounts that were made in one hour are not refreshed in one hour every day.
-        every = self._settings.refresh_every * (0.7 + 0.3 * _share(grant.account))
+        every = self._settings.refresh_every * (
+            _SOONEST + (1 - _SOONEST) * _share(grant.account)
+        )
         return self._now() - max(tried, grant.refreshed) >= every
 
     async def _alarm(self) -> None:
@@ -157,7 +164,7 @@ class Watch:
         today = str(int(self._now() // _DAY))
         if await self._run(lambda: self._store.notes.get(_ALARMS)) == today:
             return
-        await self._run(lambda: self._store.notes.put(_ALARMS, today))
+        await self._runner.write(lambda: self._store.notes.put(_ALARMS, today))
         for each in await self.forebodings():
             if each.stopped:
                 self._emit(events.ConsentLost(each.account, f"{each.cause}: {each.advice}"))

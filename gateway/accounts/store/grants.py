@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.accounts.model import Grant
@@ -33,6 +33,20 @@ class Grants:
     def all(self, *, limit: int = 10_000, offset: int = 0) -> Sequence[Grant]:
         """All, those first whose access token ends first."""
         return self._select(None, limit, offset)
+
+    def unrefreshed(self, before: float, *, broken: bool, limit: int = 500) -> Sequence[Grant]:
+        """Those that were not refreshed since a time: the broken ones, or all others."""
+        state = _GRANT.broken != "" if broken else _GRANT.broken == ""
+        return self._select(and_(state, _GRANT.refreshed <= before), limit)
+
+    def worrying(self, *, ends_before: float, refreshed_before: float) -> Sequence[Grant]:
+        """Those that are broken, that end soon, or that were not refreshed for long."""
+        where = or_(
+            _GRANT.broken != "",
+            _GRANT.consent_ends <= ends_before,
+            _GRANT.refreshed <= refreshed_before,
+        )
+        return self._select(where, 10_000)
 
     def put(self, grant: Grant) -> None:
         """A new consent: takes the place of what was there, whoever is refreshing that."""

@@ -11,10 +11,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from gateway.accounts.model import Account, Grant, Provider
-from gateway.accounts.oauth import Answer, Keeper, Providers, SignIn, Watch
+from gateway.accounts.oauth.fetch import Answer
+from gateway.accounts.oauth.provider import Providers
+from gateway.accounts.oauth.service import SignIn
 from gateway.accounts.oauth.settings import OAuthSettings
+from gateway.accounts.oauth.tokens import Keeper
+from gateway.accounts.oauth.watch import Watch
 from gateway.accounts.store import Store
-from gateway.accounts.store.database import Runner
 from gateway.accounts.vault import Vault, new_key
 from gateway.telemetry import Emitter
 
@@ -114,6 +117,15 @@ class FakeIdp:
         return jwt.encode({**body, **self.claims}, "k" * 32, "HS256")
 
 
+class AtOnce:
+    """Instead of a `Runner`: no threads."""
+
+    async def run(self, work):
+        return work()
+
+    write = run
+
+
 class Desk:
     """What app would make."""
 
@@ -124,7 +136,7 @@ class Desk:
         self.events = []
         emit = Emitter(lambda event, context: self.events.append(event))
         self.store = Store(path, Vault([KEY]))
-        runner = Runner(self.store.database, None)
+        runner = AtOnce()
         self.providers = Providers(self.idp.fetch, self.now)
         common = {"now": self.now, "emit": emit}
         self.keeper = Keeper(

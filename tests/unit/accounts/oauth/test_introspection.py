@@ -6,7 +6,8 @@ from urllib.parse import parse_qs
 import pytest
 from pydantic import SecretStr
 
-from gateway.accounts.oauth import Answer, Introspector
+from gateway.accounts.oauth.fetch import Answer
+from gateway.accounts.oauth.introspection import Introspector
 from gateway.accounts.oauth.settings import IntrospectionSettings
 from gateway.errors import BadCredentials, Misconfigured, Unavailable
 from tests.unit.accounts.oauth.desk import run
@@ -17,6 +18,15 @@ GOOD = {"active": True, "username": "kim", "sub": "1"}
 
 
 def ask(said, status=200, **settings):
+    asked, made = asking(said, status, **settings)
+    name = run(made.introspect(SecretStr("to ken")))
+    [request] = asked
+    assert request.url == URL
+    assert parse_qs(request.body.decode())["token"] == ["to ken"]
+    return name
+
+
+def asking(said, status=200, **settings):
     asked = []
 
     async def fetch(request):
@@ -29,11 +39,7 @@ def ask(said, status=200, **settings):
         fetch,
         lambda: NOW,
     )
-    name = run(made.introspect(SecretStr("to ken")))
-    [request] = asked
-    assert request.url == URL
-    assert parse_qs(request.body.decode())["token"] == ["to ken"]
-    return name
+    return asked, made
 
 
 @pytest.mark.parametrize(

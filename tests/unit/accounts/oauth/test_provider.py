@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from gateway.accounts.model import Provider
-from gateway.accounts.oauth import Answer, Providers, Request
-from gateway.accounts.oauth.provider import endpoints_of
+from gateway.accounts.oauth.fetch import Answer, Request
+from gateway.accounts.oauth.provider import Providers, endpoints_of
 from gateway.errors import Misconfigured, Unavailable
 from tests.unit.accounts.oauth.desk import DAY, ISSUER, METADATA, run
 

@@ -8,7 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import SecretStr
 
-from gateway.accounts.oauth import Answer, Pending, SignInRefused, Waiting
+from gateway.accounts.oauth.causes import SignInRefused
+from gateway.accounts.oauth.fetch import Answer
+from gateway.accounts.oauth.service import Pending, Waiting
 from gateway.errors import Misconfigured, Unavailable
 from tests.unit.accounts.oauth.desk import EPOCH, ISSUER, SECRET, error, run
 

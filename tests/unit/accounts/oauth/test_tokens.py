@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from gateway.accounts.oauth import Answer
+from gateway.accounts.oauth.fetch import Answer
 from gateway.errors import ConsentMissing, Unavailable
 from tests.unit.accounts.oauth.desk import begin, error, result, run
 
@@ -205,7 +205,7 @@ def test_nobody_waits_for_ever(pair, monkeypatch):
 def test_another_process_is_noticed_within_half_a_minute(pair):
     one, two = pair
     assert run(two.keeper.token("kim")) == b"access-0"
-    run(one.keeper.refresh("kim"))
+    run(one.keeper.refresh(one.row()))
     assert run(two.keeper.token("kim")) == b"access-0"
     two.clock.advance(31)
     assert run(two.keeper.token("kim")) == b"access-1"
@@ -402,7 +402,10 @@ def test_an_account_without_a_consent(desk):
     desk.register()
     with pytest.raises(ConsentMissing, match="nobody has signed in"):
         run(desk.keeper.token("kim"))
-    run(desk.keeper.refresh("kim"))  # a watch that comes too late
+    seen = desk.grant().row()
+    desk.store.grants.remove("kim")
+    with pytest.raises(ConsentMissing):  # a watch that comes too late
+        run(desk.keeper.refresh(seen))
 
 
 def test_an_account_without_a_provider_may_get_one(desk):
@@ -426,14 +429,22 @@ def test_a_broken_consent_can_come_back(ready):
     with pytest.raises(ConsentMissing):
         run(ready.keeper.token("kim"))
     with pytest.raises(ConsentMissing):
-        run(ready.keeper.refresh("kim"))
+        run(ready.keeper.refresh(ready.row()))
     assert ready.names() == ["consent_lost"]
     ready.idp.good.add("refresh-0")
-    run(ready.keeper.refresh("kim"))
+    run(ready.keeper.refresh(ready.row()))
     assert ready.row().broken == ""
     assert run(ready.keeper.token("kim")) == b"access-1"
 
 
+def test_two_that_watch_refresh_once(pair):
+    one, two = pair
+    seen = one.row()
+    run(one.keeper.refresh(seen))
+    run(two.keeper.refresh(seen))
+    assert len(one.refreshes()) == 1
+
+
 def test_a_refresh_is_made_though_the_token_lasts(ready):
-    run(ready.keeper.refresh("kim"))
+    run(ready.keeper.refresh(ready.row()))
     assert run(ready.keeper.token("kim")) == b"access-1"

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from gateway.accounts.model import Provider
-from gateway.accounts.oauth import Answer
+from gateway.accounts.oauth.fetch import Answer
 from gateway.errors import Unavailable
 from tests.unit.accounts.oauth.desk import DAY, begin, result, run
 
@@ -178,11 +178,11 @@ def test_it_looks_every_minute_and_stops(desk, monkeypatch):
 def test_a_database_that_is_away_does_not_end_it(desk, monkeypatch):
     desk.register().grant()
 
-    def away(**_):
+    def away(*_, **__):
         raise Unavailable("away")
 
     with monkeypatch.context() as context:
-        context.setattr(desk.store.grants, "all", away)
+        context.setattr(desk.store.grants, "unrefreshed", away)
         desk.watch.start()
         desk.clock.advance(DAY)
     desk.clock.advance(60)
