@@ -11,11 +11,16 @@ class Failure(Exception):
 
     Args:
         detail: One line for the administrator's log. Never sent to the client.
+
+    Attributes:
+        upstream: The URL of the upstream that a failed login had come to, empty for that of
+            the settings; None if it had come to none.
     """
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail)
         self.detail = detail
+        self.upstream: str | None = None
 
 
 class BadCredentials(Failure):

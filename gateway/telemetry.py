@@ -58,3 +58,32 @@ def printable(octets: bytes, limit: int = 200) -> str:
     text = octets[:limit].decode("utf-8", "backslashreplace")
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
     return shown if len(octets) <= limit else shown + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class SinkFailed(Event):
+    """Something that only looks at events has a defect; told once, and events go on."""
+
+    level: ClassVar[Level] = "error"
+    detail: str
+
+
+def fan_out(first: Sink, *others: Sink) -> Sink:
+    """A sink that hands events to all of these.
+
+    What goes wrong in one of the `others` reaches nobody who emits: mail does not depend on
+    its being counted. The first one, the log, is told of that once.
+    """
+    failed: set[int] = set()
+
+    def write(event: Event, context: Mapping[str, object]) -> None:
+        first(event, context)
+        for number, other in enumerate(others):
+            try:
+                other(event, context)
+            except Exception as error:  # noqa: BLE001 - see above
+                if number not in failed:
+                    failed.add(number)
+                    first(SinkFailed(type(error).__name__), context)
+
+    return write if others else first

@@ -77,6 +77,8 @@ def server_options(
     )
     try:
         context = options.getContext()
+        # Twisted's own cuts off who offers a protocol (ALPN) that nobody asked him for.
+        context.set_alpn_select_callback(_any_protocol)
     except SSL.Error as error:
         raise Misconfigured(
             f"the key in {key_file} does not belong to the first certificate in "
@@ -85,6 +87,10 @@ def server_options(
     if legacy:
         _lower(context)
     return options
+
+
+def _any_protocol(_connection: SSL.Connection, _offered: list[bytes]) -> Any:
+    return SSL.NO_OVERLAPPING_PROTOCOLS  # which of them it is, is left open
 
 
 def _lower(context: SSL.Context) -> None:

@@ -108,7 +108,9 @@ class Opener:
             opened = await self._open(admission)
         except Failure as failure:
             await self._door.ended(attempt, admission, failure)
-            raise _as_told(failure, attempt, admission) from failure
+            told = _as_told(failure, attempt, admission)
+            told.upstream = admission.upstream
+            raise told from failure
         except BaseException:
             await self._door.ended(attempt, admission, Unavailable("internal error"))
             raise

@@ -81,6 +81,11 @@ class Gateway:
         )
         self._server = Server(shared, emit, places)
 
+    @property
+    def server(self) -> Server:
+        """Has the connections."""
+        return self._server
+
     async def start(self, sockets: list[Socket]) -> str:
         """Accept clients everywhere.
 

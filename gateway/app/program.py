@@ -1,25 +1,18 @@
-"""The program: one process, or several workers under a supervisor."""
+"""The program: one process, or several workers under a supervisor, perhaps with an office."""
 
-import contextlib
 import os
-import signal
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ReactorNotRunning
-from twisted.python.failure import Failure as TwistedFailure
-
-from gateway.app import reactor
-from gateway.app.gateway import Gateway
+from gateway.app.premises import Premises
+from gateway.app.process import Again, Process, Service, complain, print_ready, report_ready
 from gateway.app.sockets import Socket, open_all
-from gateway.config import ConfigError, Settings
+from gateway.app.worker import Worker
+from gateway.config import Settings
 from gateway.errors import Failure
-from gateway.logs import sink, take_over_twisted
 from gateway.server.limits import Places
+from gateway.supervisor import Office as OfficeWork
 from gateway.supervisor import Post, Supervisor
-from gateway.telemetry import Emitter
 
 
 def share_of(settings: Settings, workers: int) -> Settings:
@@ -33,7 +26,7 @@ def share_of(settings: Settings, workers: int) -> Settings:
     return settings.model_copy(update={"upstream": upstream})
 
 
-def run(settings: Settings, again: Callable[[], Settings] | None = None) -> int:
+def run(settings: Settings, again: Again | None = None) -> int:
     """Serve until SIGTERM or SIGINT.
 
     Prints one line on standard output when every listener accepts in every worker.
@@ -51,117 +44,59 @@ def run(settings: Settings, again: Callable[[], Settings] | None = None) -> int:
     workers = settings.workers or len(os.sched_getaffinity(0))
     sockets = open_all(settings.listen)
     places = Places(settings.limits, workers)
-    if workers == 1:
-        return _Worker(settings, sockets, places, None, again).run()
+    premises = Premises.of(settings, workers)
+    if workers == 1 and premises is None:
+        return Process(
+            lambda reactor: Worker(settings, reactor, sockets, places),
+            print_ready,
+            None,
+            again=again,
+        ).run()
 
-    share = share_of(settings, workers)
-
-    def work(post: Post) -> int:
-        try:
-            return _Worker(share, sockets, places.seat(post.number), post, again).run()
-        except (Failure, OSError) as error:
-            _complain(f"cannot serve: {error}")
-            return 1
+    def lost(number: int) -> None:
+        places.clear(number)
+        if premises is not None:
+            premises.count_restart()
 
     def close() -> None:
         for each in sockets:
             each.opened.close()
+        if premises is not None:
+            premises.close()
 
-    return Supervisor(workers, work, places.clear, close).run()
+    share = share_of(settings, workers)
 
+    def work(post: Post) -> int:
+        def build(reactor: Any) -> Worker:
+            seat = places.seat(post.number)
+            return Worker(share, reactor, sockets, seat, number=post.number, premises=premises)
 
-class _Worker:
-    """One process: a reactor's life around a gateway."""
+        return _run(lambda: Process(build, report_ready(post.ready), post.life, again=again))
 
-    def __init__(
-        self,
-        settings: Settings,
-        sockets: list[Socket],
-        places: Places,
-        post: Post | None,
-        again: Callable[[], Settings] | None,
-    ) -> None:
-        reactor.install()
-        from twisted.internet import reactor as installed  # noqa: PLC0415 - installs it
-
-        self._reactor: Any = installed
-        take_over_twisted()
-        emit = Emitter(sink(settings.log.level, settings.log.format))
-        if post is not None:
-            emit = emit.bind(worker=post.number)
-        self._sockets = sockets
-        self._post = post
-        self._again = again
-        self._status = 0
-        self._gateway = Gateway(settings, self._reactor, emit, places)
-
-    def run(self) -> int:
-        """Run the reactor to its end; return the exit status."""
-        self._reactor.callWhenRunning(self._start)
-        self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
-        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._reload))
-        self._reactor.run()
-        return self._status
-
-    def _start(self) -> None:
-        if self._post is not None:
-            self._reactor.addReader(_Parent(self._post.life, self._reactor))
-        started = Deferred.fromCoroutine(self._gateway.start(self._sockets))
-        started.addCallbacks(self._ready, self._failed)
-
-    def _ready(self, line: str) -> None:
-        # The listeners have their own; these would go on queueing clients while it drains.
-        for each in self._sockets:
-            each.opened.close()
-        if self._post is None:
-            print(line, flush=True)  # noqa: T201
-            return
-        with os.fdopen(self._post.ready, "w", encoding="utf-8") as report:
-            report.write(f"{line}\n")
-
-    def _failed(self, reason: TwistedFailure) -> None:
-        self._status = 1
-        _complain(reason.value)
-        self._reactor.stop()
-
-    def _stop(self) -> "Deferred[None]":
-        return Deferred.fromCoroutine(self._gateway.stop())
-
-    def _reload(self) -> None:
-        try:
-            self._gateway.reload(self._again() if self._again is not None else None)
-        except (Failure, ConfigError) as error:
-            _complain(error)
+    office = None if premises is None else _office(settings, sockets, places, premises)
+    return Supervisor(workers, work, lost, close, office).run()
 
 
-class _Parent:
-    """Sees the supervisor's end; nobody would restart or stop this worker any more."""
+def _office(
+    settings: Settings, sockets: list[Socket], places: Places, premises: Premises
+) -> OfficeWork:
+    """What the process of the office does."""
 
-    def __init__(self, life: int, reactor: Any) -> None:
-        self._life = life
-        self._reactor = reactor
+    def work(life: int) -> int:
+        def build(reactor: Any) -> Service:
+            # Late, so that the workers, which have no console, do not have its code.
+            from gateway.app.office import Office  # noqa: PLC0415
 
-    def fileno(self) -> int:
-        """For the reactor."""
-        return self._life
+            return Office(settings, reactor, sockets, places, premises)
 
-    def doRead(self) -> None:  # noqa: N802 - Twisted's name
-        """The pipe's other end is closed; some reactors tell it so."""
-        self._reactor.removeReader(self)
-        self._stop()
+        return _run(lambda: Process(build, lambda _: None, life, heeds_interrupt=False))
 
-    def connectionLost(self, _reason: object) -> None:
-        """The same, told by epoll; and the reactor's own end."""
-        self._stop()
-
-    def _stop(self) -> None:
-        with contextlib.suppress(ReactorNotRunning):
-            self._reactor.stop()
-
-    def logPrefix(self) -> str:  # noqa: N802 - Twisted's name
-        """For the reactor."""
-        return "supervisor"
+    return work
 
 
-def _complain(error: object) -> None:
-    print(f"pop3-gateway: {error}", file=sys.stderr, flush=True)  # noqa: T201
+def _run(make: Callable[[], Process]) -> int:
+    try:
+        return make().run()
+    except (Failure, OSError) as error:
+        complain(f"cannot serve: {error}")
+        return 1

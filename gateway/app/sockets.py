@@ -45,17 +45,22 @@ def open_all(settings: ListenSettings) -> list[Socket]:
     Raises:
         Misconfigured: One cannot be had.
     """
-    plain = [Socket(name, _open(name), tls=False) for name in settings.plain]
-    secure = [Socket(name, _open(name), tls=True) for name in settings.tls]
+    plain = [Socket(name, open_socket(name), tls=False) for name in settings.plain]
+    secure = [Socket(name, open_socket(name), tls=True) for name in settings.tls]
     return [*plain, *secure, *map(_fenced, settings.fenced)]
 
 
 def _fenced(settings: FencedListener) -> Socket:
     name = settings.address
-    return Socket(name, _open(name), tls=settings.tls == "implicit", fenced=settings)
+    return Socket(name, open_socket(name), tls=settings.tls == "implicit", fenced=settings)
 
 
-def _open(name: str) -> socket.socket:
+def open_socket(name: str) -> socket.socket:
+    """The socket of one address of the settings.
+
+    Raises:
+        Misconfigured: It cannot be had.
+    """
     address = parse_listen(name)
     if isinstance(address, SystemdSocket):
         return _inherited(address.name)

@@ -22,8 +22,10 @@ from gateway.backend.profile import driver as profile
 from gateway.backend.rest import driver as rest
 from gateway.config import ConfigError, Settings
 from gateway.config.profiles import load_profile
+from gateway.config.upstream_url import NOWHERE
 from gateway.errors import Misconfigured
 from gateway.index import Index
+from gateway.server import events as nowhere
 from gateway.telemetry import Emitter
 
 _SECURITY: Mapping[str, Security] = MappingProxyType(
@@ -164,3 +166,9 @@ _MAKERS: Mapping[str, Maker] = MappingProxyType(
         "gmail": _gmail,
     }
 )
+
+
+def own_upstream(settings: Settings) -> str:
+    """The upstream of the settings as events and metrics name it: `none` if there is none."""
+    url = settings.upstream.url
+    return nowhere.NOWHERE if url == NOWHERE else str(url)

@@ -20,6 +20,8 @@ _METAVARS: Mapping[str, str] = MappingProxyType(
         "listen.tls": "HOST:PORT",
         "listen.cert": "FILE",
         "listen.key": "FILE",
+        "console.listen": "HOST:PORT",
+        "metrics.listen": "HOST:PORT",
         "accounts.store": "STORE",
         "state.dir": "DIR",
         "log.level": "[debug|info|warning|error]",

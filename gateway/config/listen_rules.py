@@ -84,7 +84,7 @@ def _somebody_can_log_in(settings: Settings) -> Iterator[Breach]:
 
 def _certificate(settings: Settings) -> Iterator[Breach]:
     listen = settings.listen
-    yield from _both("listen", listen.cert, listen.key)
+    yield from both("listen", listen.cert, listen.key)
     if listen.tls and not listen.cert:
         yield Breach(
             "listen.tls",
@@ -92,7 +92,7 @@ def _certificate(settings: Settings) -> Iterator[Breach]:
             "give cert and key (flags --cert and --key), or take the address out",
         )
     for name, each in _fenced(settings):
-        yield from _both(name, each.cert, each.key)
+        yield from both(name, each.cert, each.key)
         if each.tls != "none" and not (each.cert or each.key or listen.cert):
             yield Breach(
                 f"{name}.tls",
@@ -101,7 +101,8 @@ def _certificate(settings: Settings) -> Iterator[Breach]:
             )
 
 
-def _both(table: str, cert: Path | None, key: Path | None) -> Iterator[Breach]:
+def both(table: str, cert: Path | None, key: Path | None) -> Iterator[Breach]:
+    """Whether there is one without the other."""
     if cert and not key:
         yield Breach(f"{table}.key", "is missing", "a certificate needs its private key")
     if key and not cert:
@@ -111,11 +112,15 @@ def _both(table: str, cert: Path | None, key: Path | None) -> Iterator[Breach]:
 def _certificate_files(settings: Settings) -> Iterator[Breach]:
     usual: tuple[str, ListenSettings | FencedListener] = ("listen", settings.listen)
     for table, each in (usual, *_fenced(settings)):
-        cert, key = each.cert, each.key
-        broken = [*file(f"{table}.cert", cert), *file(f"{table}.key", key)]
-        yield from broken
-        if cert and key and not broken:
-            yield from _pair(table, cert, key)
+        yield from pair_files(table, each.cert, each.key)
+
+
+def pair_files(table: str, cert: Path | None, key: Path | None) -> Iterator[Breach]:
+    """What is wrong with the files `cert` and `key` of a table."""
+    broken = [*file(f"{table}.cert", cert), *file(f"{table}.key", key)]
+    yield from broken
+    if cert and key and not broken:
+        yield from _pair(table, cert, key)
 
 
 def _pair(table: str, cert: Path, key: Path) -> Iterator[Breach]:

@@ -11,6 +11,7 @@ from pydantic import Field, PlainSerializer, PlainValidator
 from pydantic.fields import FieldInfo
 
 from gateway.accounts.settings import AccountsSettings, RouteEntry
+from gateway.admin.settings import ConsoleSettings, MetricsSettings
 from gateway.backend.embedded.settings import MaildirSettings
 from gateway.backend.gmail.settings import GmailSettings
 from gateway.backend.graph.settings import GraphSettings
@@ -37,6 +38,8 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "listen.tls": "--listen-tls",
         "listen.cert": "--cert",
         "listen.key": "--key",
+        "console.listen": "--console",
+        "metrics.listen": "--metrics",
         "listen.allow_plaintext_login": "--allow-plaintext-login",
         "accounts.store": "--accounts",
         "state.dir": "--state-dir",
@@ -170,6 +173,12 @@ class Settings(Section):
         default_factory=StateSettings, description="What the gateway keeps."
     )
     log: LogSettings = Field(default_factory=LogSettings, description="The log.")
+    console: ConsoleSettings = Field(
+        default_factory=ConsoleSettings, description="The console, and sign-in pages."
+    )
+    metrics: MetricsSettings = Field(
+        default_factory=MetricsSettings, description="Counters and health checks."
+    )
 
     @property
     def store(self) -> Path | str | None:

@@ -25,13 +25,13 @@ from gateway.server.entrance import (
 )
 from gateway.server.events import (
     ClearPasswordRefused,
-    Closed,
     Connected,
     MessageFailed,
     Updated,
     UpdateFailed,
 )
 from gateway.server.output import OutputGate
+from gateway.server.record import Record
 from gateway.server.timers import Timer
 from gateway.server.transport import Transport
 from gateway.server.tries import Tries
@@ -50,7 +50,7 @@ class Pop3Connection(Protocol):
         shared: What all connections share.
         emit: Takes the events of this connection.
         listener: Where it came in.
-        peer: The client's address.
+        record: What is noted of it.
         on_lost: Called once, when the connection is gone.
     """
 
@@ -60,19 +60,19 @@ class Pop3Connection(Protocol):
         emit: Emitter,
         listener: Listener,
         *,
-        peer: str,
+        record: Record,
         on_lost: Callable[["Pop3Connection"], None],
     ) -> None:
         self._shared = shared
-        self._tries = Tries(shared, emit, peer=peer, handle=self._handle)
+        self._tries = Tries(shared, emit, record=record, handle=self._handle)
         self.listener = listener
-        self.peer = peer
+        self.record = record
         self._secure = listener.secure
         self._on_lost = on_lost
         self._session = Session(
             shared.rules,
             fresh=shared.fresh,
-            offer=listener.offer_for(peer),
+            offer=listener.offer_for(record.peer),
             secure=listener.secure,
             tls_available=listener.stls is not None,
         )
@@ -86,9 +86,6 @@ class Pop3Connection(Protocol):
         self._listing: Iterator[bytes] | None = None
         self._at_hand: Callable[[Ref], list[bytes] | None] | None = None
         self._working = self._reading_paused = self._no_more_input = False
-        self._reason = "client"
-        self._retrieved = self._octets = self._removed = 0
-        self._since = clock.seconds()
 
     transport: Transport  # type: ignore[assignment]
     _writer: Writer
@@ -126,6 +123,13 @@ class Pop3Connection(Protocol):
         self._silence_timer.stop()
         self._stalled_timer.stop()
         self._tries.stop()
+        self._leave()
+        self._on_lost(self)
+        if self._session.clear_refused:
+            self._tries.emit(ClearPasswordRefused())
+        self._tries.emit(self.record.closed(self._shared.clock.seconds()))
+
+    def _leave(self) -> None:
         # Before anything ends: a message cut short is not delivered, and what the client
         # sent behind RETR (DELE, QUIT) must not be carried out as if it were.
         effects = self._session.handle(events.Gone())
@@ -133,12 +137,10 @@ class Pop3Connection(Protocol):
             self._pipe.abandon()
         self._listing = None
         self._carry_out(effects)
-        self._on_lost(self)
-        self._report()
 
     def drain(self) -> None:
         """The server is stopping: finish what is under way, then close."""
-        self._reason = "shutdown"
+        self.record.reason = "shutdown"
         self._handle(events.Draining())
 
     @property
@@ -147,9 +149,20 @@ class Pop3Connection(Protocol):
         return tls_state(self.transport) if self._secure else WITHOUT_TLS
 
     @property
-    def updating(self) -> bool:
-        """Whether UPDATE is under way."""
-        return isinstance(self._session.pending, events.Commit)
+    def state(self) -> str:
+        """`authorization`, `transaction` or `update`."""
+        if isinstance(self._session.pending, events.Commit):
+            return "update"
+        return "transaction" if self._session.logged_in else "authorization"
+
+    def end(self) -> bool:
+        """End without UPDATE, even if QUIT waits; False if it is in UPDATE, or at its end."""
+        if self.state == "update" or self._session.closed:
+            return False
+        self.record.reason = "ended"
+        self._leave()
+        self.abort()
+        return True
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -265,8 +278,9 @@ class Pop3Connection(Protocol):
         """One write for a message that is all here: a pipe would cost more than the message."""
         octets, answer = multiline.whole(chunks)
         self._writer.write(answer)
-        self._retrieved += 1
-        self._octets += octets
+        record = self.record
+        record.retrieved += 1
+        record.octets += octets
         effects = self._session.handle(_BODY_DONE)
         if effects:
             self._carry_out(effects)
@@ -284,8 +298,8 @@ class Pop3Connection(Protocol):
         if result is None:
             if pipe is not None:
                 # A client that left in the middle has not got the message.
-                self._retrieved += effect.top is None and pipe.complete
-                self._octets += pipe.octets
+                self.record.retrieved += effect.top is None and pipe.complete
+                self.record.octets += pipe.octets
             self._handle(_BODY_DONE)
             return
         if not self._session.closed:
@@ -320,7 +334,7 @@ class Pop3Connection(Protocol):
             self._tries.emit(UpdateFailed(type(result).__name__, result.detail))
             self._handle(events.CommitFailed(result))
             return
-        self._removed = len(result.removed)
+        self.record.updated(result)
         self._tries.emit(Updated(len(result.removed), len(result.kept)))
         self._handle(events.CommitDone(result))
 
@@ -344,7 +358,7 @@ class Pop3Connection(Protocol):
 
     def _abort(self, _: events.Abort) -> None:
         self._writer.discard()
-        self._reason = "aborted"
+        self.record.reason = "aborted"
         self.abort()
 
     # ---- timers and the rest
@@ -358,32 +372,17 @@ class Pop3Connection(Protocol):
         if self._session.logged_in and (self._session.pending or self._gate.full):
             self._silence_timer.restart()
             return
-        self._reason = "timeout"
+        self.record.reason = "timeout"
         self._handle(events.TimedOut())
 
     def _abort_stalled(self) -> None:
-        self._reason = "stalled"
+        self.record.reason = "stalled"
         self.abort()
 
     def _maildrop(self) -> OpenMaildrop:
         if self._opened is None:
             raise AssertionError("no maildrop is open")
         return self._opened
-
-    def _report(self) -> None:
-        if self._session.clear_refused:
-            self._tries.emit(ClearPasswordRefused())
-        seconds = self._shared.clock.seconds() - self._since
-        self._tries.emit(
-            Closed(
-                user=self._tries.user,
-                retrieved=self._retrieved,
-                octets=self._octets,
-                removed=self._removed,
-                seconds=round(seconds, 3),
-                reason=self._reason,
-            )
-        )
 
     _EFFECTS: ClassVar[Mapping[type, Callable[["Pop3Connection", Any], None]]] = {
         events.Send: _send,

@@ -5,6 +5,9 @@ from typing import ClassVar
 
 from gateway.telemetry import Event, Level
 
+NOWHERE = "none"
+"""In place of an upstream's URL: a login that was refused before it came to one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connected(Event):
@@ -55,16 +58,24 @@ class LoggedIn(Event):
     level: ClassVar[Level] = "debug"
     messages: int
     octets: int
+    seconds: float
+    tls: str
+    upstream: str
 
 
 @dataclass(frozen=True, slots=True)
 class LoginFailed(Event):
-    """A login was refused, or could not be decided."""
+    """A login was refused, or could not be decided.
+
+    `upstream` is the one that it had come to: empty for that of the settings, `none` if it
+    was refused before.
+    """
 
     level: ClassVar[Level] = "warning"
     user: str
     failure: str
     detail: str
+    upstream: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +114,22 @@ class InternalError(Event):
 
 @dataclass(frozen=True, slots=True)
 class Closed(Event):
-    """A connection ended; the one summary line of a session."""
+    """A connection ended; the one summary line of a session.
+
+    `login` is empty if nobody tried, `ok`, or the failure of the last try; `upstream` is
+    empty for the one of the settings.
+    """
 
     user: str
+    account: str
+    device: str
+    listener: str
+    tls: str
+    upstream: str
+    login: str
     retrieved: int
     octets: int
     removed: int
+    kept: int
     seconds: float
     reason: str

@@ -44,6 +44,10 @@ class Places:
         row = self._row(worker)
         self._memory[row : row + _SLOTS + 1] = memoryview(bytes(4 * (_SLOTS + 1))).cast("I")
 
+    def of(self, worker: int) -> int:
+        """The connections of one worker."""
+        return self._memory[self._row(worker)]
+
     @property
     def total(self) -> int:
         """The connections of all workers."""

@@ -1,5 +1,6 @@
 """Listening sockets and the connections accepted from them."""
 
+from itertools import islice
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -14,6 +15,7 @@ from gateway.server.connection import Pop3Connection
 from gateway.server.entrance import Listener, Surroundings
 from gateway.server.events import ConnectionRefused, OutsideFence
 from gateway.server.limits import Places
+from gateway.server.record import Facts, Record
 from gateway.server.timers import Timer
 from gateway.server.transport import Port, Transport
 from gateway.telemetry import Emitter
@@ -38,7 +40,8 @@ class Server:
         self._shared = shared
         self._emit = emit
         self._count = places or Places(shared.limits)
-        self._peers: dict[Pop3Connection, str] = {}
+        self._connections: dict[int, Pop3Connection] = {}
+        self._draining = False
         self._ports: list[Port] = []
         self._serial = 0
         self._all_gone: Deferred[None] | None = None
@@ -71,21 +74,38 @@ class Server:
             seconds: How long messages on their way get to finish. UPDATE gets all the
                 time it needs; its upstream's time-outs bound it.
         """
+        self._draining = True
         for port in self._ports:
             stopped = port.stopListening()
             if stopped is not None:
                 await stopped
-        for connection in list(self._peers):
+        for connection in list(self._connections.values()):
             connection.drain()
         overtime = Timer(self._shared.clock, seconds, lambda: self._abort_messages(again))
         again = Timer(self._shared.clock, _AGAIN, lambda: self._abort_messages(again))
         overtime.restart()
-        if self._peers:
+        if self._connections:
             self._all_gone = Deferred()
             await self._all_gone
         overtime.stop()
         again.stop()
         await self._shared.deeds.finished()
+
+    @property
+    def accepting(self) -> bool:
+        """Whether it listens, and lets clients in."""
+        return bool(self._ports) and not self._draining
+
+    def live(self, most: int = 1000) -> list[Facts]:
+        """The connections at this moment, the oldest first."""
+        now = self._shared.clock.seconds()
+        oldest = islice(self._connections.values(), most)
+        return [each.record.facts(now, each.state, each.tls) for each in oldest]
+
+    def end(self, number: int) -> bool:
+        """End one without UPDATE; False if there is none, or one in UPDATE."""
+        connection = self._connections.get(number)
+        return connection is not None and connection.end()
 
     def accept(self, address: IAddress | None, listener: Listener) -> Protocol:
         """The protocol for a new connection: a session, or a refusal."""
@@ -98,23 +118,25 @@ class Server:
             self._shared,
             self._emit.bind(session=self._serial, peer=peer),
             listener,
-            peer=peer,
+            record=Record(peer, listener.name, self._shared.clock.seconds(), self._serial),
             on_lost=self._lost,
         )
-        self._peers[connection] = peer
+        self._connections[self._serial] = connection
         return connection
 
     def _lost(self, connection: Pop3Connection) -> None:
-        self._count.leave(self._peers.pop(connection))
-        if not self._peers and self._all_gone is not None:
+        record = connection.record
+        del self._connections[record.number]
+        self._count.leave(record.peer)
+        if not self._connections and self._all_gone is not None:
             gone, self._all_gone = self._all_gone, None
             gone.callback(None)
 
     def _abort_messages(self, again: Timer) -> None:
         """Again and again: an UPDATE that ends in overtime may have a client that is stuck."""
         again.restart()
-        for connection in list(self._peers):
-            if not connection.updating:
+        for connection in list(self._connections.values()):
+            if connection.state != "update":
                 connection.abort()
 
 

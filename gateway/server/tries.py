@@ -7,7 +7,8 @@ from gateway.errors import Failure
 from gateway.maildrop import Attempt, ScramVerifier
 from gateway.pop3 import events
 from gateway.server.entrance import Surroundings, TlsState
-from gateway.server.events import LegacyTls, LoggedIn, LoginFailed
+from gateway.server.events import NOWHERE, LegacyTls, LoggedIn, LoginFailed
+from gateway.server.record import Record
 from gateway.server.timers import Timer
 from gateway.telemetry import Emitter, printable
 
@@ -18,12 +19,11 @@ class Tries:
     Args:
         shared: Who carries them out, and where time comes from.
         emit: Takes the events of the connection.
-        peer: The client's address.
+        record: Notes of the connection.
         handle: Takes the answers for the session.
 
     Attributes:
         emit: As given, and it knows who the client is, once he has said so.
-        user: What he gave as his name, for people.
     """
 
     def __init__(
@@ -31,17 +31,16 @@ class Tries:
         shared: Surroundings,
         emit: Emitter,
         *,
-        peer: str,
+        record: Record,
         handle: Callable[[events.Event], None],
     ) -> None:
         self._deeds = shared.deeds
         self._clock = shared.clock
-        self._peer = peer
+        self._record = record
         self._handle = handle
         self._since = 0.0
         self._timer: Timer | None = None
         self.emit = emit
-        self.user = ""
 
     def open(
         self,
@@ -51,7 +50,8 @@ class Tries:
     ) -> None:
         """Try; `done` gets what comes of it."""
         self._begin(effect.user)
-        attempt = Attempt(effect.user, effect.proof, self._peer, tls.version)
+        self._record.tls = tls.version
+        attempt = Attempt(effect.user, effect.proof, self._record.peer, tls.version)
         self._deeds.open(attempt, self.emit, done)
 
     def ask_verifier(self, effect: events.AskVerifier) -> None:
@@ -72,21 +72,27 @@ class Tries:
 
     def failed(self, failure: Failure) -> None:
         """Tell the log."""
-        self.emit(LoginFailed(self.user, type(failure).__name__, failure.detail))
+        record = self._record
+        record.login = type(failure).__name__
+        reached = NOWHERE if failure.upstream is None else failure.upstream
+        self.emit(LoginFailed(record.user, record.login, failure.detail, reached))
 
     def succeeded(self, opened: OpenMaildrop, tls: TlsState) -> None:
         """Tell the log who it is, and of TLS that should not be any more."""
         who = opened.admission
         if who.account:
             self.emit = self.emit.bind(account=who.account, device=who.device)
-        self.emit(LoggedIn(len(opened.maildrop), opened.maildrop.total))
+        self._record.opened(who)
+        seconds = round(self._clock.seconds() - self._since, 6)
+        drop = opened.maildrop
+        self.emit(LoggedIn(len(drop), drop.total, seconds, tls.version, who.upstream))
         if tls.legacy:
-            self.emit(LegacyTls(self._peer, tls.version, tls.cipher))
+            self.emit(LegacyTls(self._record.peer, tls.version, tls.cipher))
 
     def _begin(self, user: bytes) -> None:
         self._since = self._clock.seconds()
-        self.user = printable(user)
-        self.emit = self.emit.bind(user=self.user)
+        self._record.user = printable(user)
+        self.emit = self.emit.bind(user=self._record.user)
 
     def _verifier_done(self, result: ScramVerifier | Failure) -> None:
         if isinstance(result, Failure):

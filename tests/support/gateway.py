@@ -17,6 +17,7 @@ from tests.support import launch
 from tests.support.pop3_client import Pop3Client
 
 PROGRAM = Path(sys.executable).with_name("pop3-gateway")
+_URL = re.compile(r"(console|metrics) (https?://[^\s,]+)")
 # For tests that lay faults, refusals among them, on one name and password again and again.
 FORGETFUL = {"throttle": {"enabled": False}}
 _PLACE = re.compile(r"(pop3s?) \S+?:(\d+)(?=,|$)", re.MULTILINE)
@@ -65,7 +66,7 @@ class RunningGateway:
         self._workers = workers
         self._process = None
         self.directory = None
-        self.port = self.tls_port = None
+        self.port = self.tls_port = self.console = self.metrics = None
         self.ports = []
 
     # Life and death.
@@ -102,6 +103,9 @@ class RunningGateway:
         # Of several of a kind the first; fenced listeners come last.
         ports = {kind: int(port) for kind, port in reversed(_PLACE.findall(self.ready_line))}
         self.port, self.tls_port = ports.get("pop3"), ports.get("pop3s")
+        urls = dict(_URL.findall(self.ready_line))
+        self.console = urls.get("console")
+        self.metrics = urls.get("metrics", f"{self.console}/metrics")
         return self
 
     def _tables(self):
@@ -186,8 +190,22 @@ class RunningGateway:
 
     @property
     def workers(self):
-        """The ids of the processes that serve."""
-        return self.processes[1:] or self.processes
+        """The ids of the processes that serve POP3."""
+        return self._named("pop3-worker") or self.processes
+
+    @property
+    def office(self):
+        """The id of the process beside the workers; None if there is none."""
+        return next(iter(self._named("pop3-office")), None)
+
+    def _named(self, name):
+        """The ids of the supervisor's children of a name."""
+        found = []
+        for pid in self.processes[1:]:
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                    found.append(pid)
+        return found
 
     @property
     def state(self):

@@ -39,12 +39,24 @@ class Work:
         say(f"{post.number} is alone")
         return 0
 
+def office(life):
+    say(f"9 is {os.getpid()}")
+    signal.signal(signal.SIGTERM, lambda *_: (say("office stops"), os._exit(0)))
+    signal.signal(signal.SIGHUP, lambda *_: say("office reloads"))
+    OFFICE()
+    os.read(life, 1)
+    say("office is alone")
+    return 0
+
 STOPPING = 0
+OFFICE = lambda: None
+WANTED = None
 START = lambda post: None
 exec(sys.argv[3])
 count = int(sys.argv[1])
 lost = lambda number: say(f"lost {number}")
-sys.exit(supervisor.Supervisor(count, Work(), lost, lambda: say("stopping")).run())
+parent = supervisor.Supervisor(count, Work(), lost, lambda: say("stopping"), WANTED)
+sys.exit(parent.run())
 """
 
 
@@ -242,6 +254,68 @@ def test_a_stop_between_death_and_restart_starts_nobody(start):
     assert family.end()[0] == 0
     assert family.events_path.read_text().count("0 is") == 1
     family.nobody_is_left()
+
+
+class TestOffice:
+    WANTED = "WANTED = office\n"
+
+    def test_it_is_told_to_stop_when_the_workers_are_gone(self, start):
+        family = start(2, f"{self.WANTED}STOPPING = 0.3")
+        family.wait_for("9 is")
+        assert family.ready() == "ready here\n"
+        family.signal(signal.SIGTERM)
+        assert family.end() == (0, "", "")
+        text = family.events_path.read_text()
+        assert text.index("office stops") > text.index("1 stops")
+        family.nobody_is_left()
+
+    def test_the_others_are_ready_without_it(self, start):
+        family = start(2, f"{self.WANTED}OFFICE = lambda: time.sleep(60)")
+        assert family.ready() == "ready here\n"
+
+    def test_it_reloads_too(self, start):
+        family = start(1, self.WANTED)
+        family.wait_for("9 is")
+        family.signal(signal.SIGHUP)
+        family.wait_for("office reloads")
+
+    @pytest.mark.parametrize(
+        ("defect", "told"),
+        [("1 / 0", "ended with status 1"), ("os.abort()", "was killed by SIGABRT")],
+    )
+    def test_one_that_dies_again_and_again_harms_nobody(self, start, defect, told):
+        family = start(2, f"{self.WANTED}OFFICE = lambda: {defect}")
+        family.wait_for("9 is", 4)
+        workers = {number: pid for number, pid in family.pids().items() if number != 9}
+        assert family.events_path.read_text().count("0 is") == 1
+        family.signal(signal.SIGTERM)
+        status, output, error = family.end()
+        assert (status, output) == (0, "ready here\n")
+        assert f"pop3-gateway: the office {told}; starting another\n" in error
+        assert len(workers) == 2
+        family.nobody_is_left()
+
+    def test_a_worker_s_restart_does_not_wait_for_it(self, start):
+        family = start(2, f"{self.WANTED}OFFICE = lambda: time.sleep(60)")
+        family.ready()
+        os.kill(family.pids()[0], signal.SIGKILL)
+        family.wait_for("0 serves", 2)
+
+    def test_one_that_does_not_heed_is_killed(self, start):
+        deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN) or time.sleep(60)"
+        change = f"{self.WANTED}supervisor._OFFICE_SECONDS = 0.2\nOFFICE = lambda: {deaf}"
+        family = start(1, change)
+        family.wait_for("9 is")
+        family.signal(signal.SIGTERM)
+        assert family.end()[0] == 0
+        family.nobody_is_left()
+
+    def test_it_sees_the_end_of_its_parent(self, start):
+        family = start(1, self.WANTED)
+        family.wait_for("9 is")
+        family.signal(signal.SIGKILL)
+        family.wait_for("office is alone")
+        family.nobody_is_left()
 
 
 def test_nothing_is_forked_with_a_reactor_in_it():

@@ -63,13 +63,13 @@ def test_what_it_accepts_is_a_session(world):
     endpoint = FakeEndpoint(succeed(FakePort()))
     run(world.server.listen(Listener("x", endpoint, None)))
     protocol = endpoint.factory.buildProtocol(IPv4Address("TCP", "192.0.2.7", 9))
-    assert protocol.peer == "192.0.2.7"
+    assert protocol.record.peer == "192.0.2.7"
     assert not protocol._secure
 
 
 @pytest.mark.parametrize("address", [None, UNIXAddress(b"/run/x")])
 def test_a_client_without_an_address_is_served(world, address):
-    assert world.server.accept(address, Listener("x", None)).peer == ""
+    assert world.server.accept(address, Listener("x", None)).record.peer == ""
 
 
 # ---- limits

@@ -1,0 +1,134 @@
+"""A web site whose clients can take little: octets, time and connections."""
+
+from io import BytesIO
+from ipaddress import ip_address
+from typing import Any, cast
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.policies import WrappingFactory
+from twisted.python.failure import Failure as TwistedFailure
+from twisted.web.http import HTTPChannel
+from twisted.web.server import Request, Site
+
+_LONGEST_BODY = 64 * 1024
+_GIVE_UP_AFTER = 4 * _LONGEST_BODY
+_IDLE_SECONDS = 60
+_REQUEST_SECONDS = 20
+_CONNECTIONS = 200
+
+
+class BoundedRequest(Request):
+    """A request of which no more is kept than a right one has."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+        self._taken = 0
+
+    def gotLength(self, length: int | None) -> None:  # noqa: ARG002, N802 - Twisted's
+        """Memory will do: Twisted's own takes a file for what claims to be long."""
+        self.content = BytesIO()
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        """Keep a piece of the body, or count it."""
+        self._taken += len(data)
+        if self._taken <= _LONGEST_BODY:
+            super().handleContentChunk(data)  # type: ignore[no-untyped-call]
+        elif self._taken > _GIVE_UP_AFTER and self.transport is not None:
+            self.transport.abortConnection()
+
+    def process(self) -> None:
+        """Answer; what was too large is not looked at."""
+        if self._taken <= _LONGEST_BODY:
+            super().process()  # type: ignore[no-untyped-call]
+            return
+        self.setResponseCode(413)
+        self.finish()  # type: ignore[no-untyped-call]
+
+    def setHeader(self, name: Any, value: Any) -> None:  # noqa: N802 - Twisted's name
+        """Which server of which version it is concerns nobody."""
+        if name.lower() not in {b"server", "server"}:
+            super().setHeader(name, value)  # type: ignore[no-untyped-call]
+
+    def getClientAddress(self) -> IAddress:  # noqa: N802 - Twisted's name
+        """The browser's; behind a proxy, the one that the proxy says it was."""
+        forwarded = self.requestHeaders.getRawHeaders("x-forwarded-for", [""])[-1]
+        told = _address(forwarded.rpartition(",")[2].strip())
+        site: Any = self.site
+        if told is not None and site.behind_proxy:
+            return told
+        seen: IAddress = super().getClientAddress()  # type: ignore[no-untyped-call]
+        return seen
+
+
+class BoundedChannel(HTTPChannel):
+    """A connection whose requests must be whole in time, however busily they trickle in."""
+
+    maxHeaders = 100  # noqa: N815 - Twisted's name
+    _deadline: Any = None
+
+    def dataReceived(self, data: bytes) -> None:
+        """The first octet of a request starts the clock."""
+        if self._deadline is None and not self._handlingRequest:
+            later: Any = self.callLater
+            self._deadline = later(_REQUEST_SECONDS, self.timeoutConnection)
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
+
+    def allContentReceived(self) -> None:  # noqa: N802 - Twisted's name
+        """It is whole."""
+        self._stop_clock()
+        super().allContentReceived()  # type: ignore[no-untyped-call]
+
+    def connectionLost(self, reason: TwistedFailure = connectionDone) -> None:
+        """Nobody waits any more."""
+        self._stop_clock()
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def _stop_clock(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None and deadline.active():
+            deadline.cancel()
+
+
+class BoundedSite(Site):
+    """Without an access log: addresses and paths of people are nobody's business."""
+
+    protocol: Any = BoundedChannel
+    behind_proxy = False
+
+    def log(self, request: Any) -> None:
+        """Do not."""
+
+
+class _Limited(WrappingFactory):
+    """No more connections at a time than a small machine bears."""
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """None closes the connection at once."""
+        return None if len(self.protocols) >= _CONNECTIONS else super().buildProtocol(addr)
+
+
+def bounded_site(resource: Any, reactor: Any, *, behind_proxy: bool = False) -> Any:
+    """A site around a resource, for an endpoint.
+
+    Args:
+        resource: The root.
+        reactor: Twisted's.
+        behind_proxy: Whether to believe X-Forwarded-For.
+    """
+    # Twisted's own have no types.
+    make: Any = BoundedSite
+    limited: Any = _Limited
+    site = make(resource, requestFactory=BoundedRequest, timeout=_IDLE_SECONDS, reactor=reactor)
+    site.behind_proxy = behind_proxy
+    return limited(site)
+
+
+def _address(text: str) -> IAddress | None:
+    try:
+        version = ip_address(text).version
+    except ValueError:
+        return None
+    made: Any = IPv4Address if version == 4 else IPv6Address
+    return cast("IAddress", made("TCP", text, 0))
