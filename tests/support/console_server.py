@@ -21,7 +21,7 @@ from tests.support.console import Office, some_day
 class Consent(Resource):
     """Asks as providers do: yes or no."""
 
-    isLeaf = True
+    isLeaf = True  # noqa: N815 - Twisted's name
 
     def render_GET(self, request):
         asked = {name: values[0].decode() for name, values in request.args.items()}
@@ -29,7 +29,7 @@ class Consent(Resource):
         yes = escape(f"{target}?code=abc&state={state}")
         no = escape(f"{target}?error=access_denied&state={state}")
         request.setHeader("Content-Type", "text/html; charset=utf-8")
-        page = f"<html lang=en><title>Provider</title><h1>May it read your mail?</h1>"
+        page = "<html lang=en><title>Provider</title><h1>May it read your mail?</h1>"
         page += f'<p><a href="{yes}">Yes</a> <a href="{no}">No</a></p>'
         return page.encode()
 

@@ -134,8 +134,10 @@ _TEXTS: dict[int, tuple[str, str]] = {
     ),
     HTTPStatus.FORBIDDEN: (
         "Not from there",
-        "This form did not come from the console itself, so nothing was done. Go back, "
-        "reload the page, and try again.",
+        (
+            "This form did not come from the console itself, so nothing was done. Go back, "
+            "reload the page, and try again."
+        ),
     ),
     HTTPStatus.NOT_FOUND: (
         "There is no such page",
@@ -153,13 +155,17 @@ _TEXTS: dict[int, tuple[str, str]] = {
     ),
     HTTPStatus.TOO_MANY_REQUESTS: (
         "Too many tries",
-        "From your address there were too many tries in a short time. Wait a little, then "
-        "try again. Nothing is locked for good.",
+        (
+            "From your address there were too many tries in a short time. Wait a little, then "
+            "try again. Nothing is locked for good."
+        ),
     ),
     HTTPStatus.INTERNAL_SERVER_ERROR: (
         "Something went wrong here",
-        "That is a mistake of the gateway, not yours. Its log has the details. Mail is not "
-        "affected.",
+        (
+            "That is a mistake of the gateway, not yours. Its log has the details. Mail is not "
+            "affected."
+        ),
     ),
     HTTPStatus.SERVICE_UNAVAILABLE: (
         "Not just now",

@@ -28,6 +28,16 @@ class Wrong(Exception):
     """Something cannot be taken as it was entered. The text is for whoever entered it."""
 
 
+def refuse(known: object, what: str) -> None:
+    """Two of one name cannot be.
+
+    Raises:
+        Wrong: There is one already.
+    """
+    if known is not None:
+        raise Wrong(f"There is {what} of this name already.")
+
+
 def device_name(text: str) -> str:
     """The name of a device or a provider.
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from gateway.accounts.model import Account, Provider
 from gateway.accounts.store import Store
 from gateway.admin.console.changes import changed
-from gateway.admin.console.fields import Wrong, account_name, upstream_url
+from gateway.admin.console.fields import Wrong, account_name, refuse, upstream_url
 from gateway.admin.console.routes import Route
 from gateway.admin.console.site import Site
 from gateway.admin.console.web import Answer, Ask, Refusal, go
@@ -126,8 +126,7 @@ async def add(site: Site, ask: Ask) -> Answer:
     try:
         account_name(entered.name)
         made = _checked(entered, providers)
-        if await site.ask(lambda store: store.accounts.get(made.name)):
-            raise Wrong("There is an account of this name already.")
+        refuse(await site.ask(lambda store: store.accounts.get(made.name)), "an account")
     except Wrong as wrong:
         return _form(site, ask, entered, providers, is_new=True, problem=str(wrong))
     await site.write(lambda store: store.accounts.add(made))

@@ -7,7 +7,7 @@ from gateway.accounts.passwords import hash_password, verify
 from gateway.accounts.store import Store
 from gateway.admin.console import visits
 from gateway.admin.console.changes import changed
-from gateway.admin.console.fields import Wrong, new_password, person_name
+from gateway.admin.console.fields import Wrong, new_password, person_name, refuse
 from gateway.admin.console.routes import Route
 from gateway.admin.console.site import Site
 from gateway.admin.console.web import Answer, Ask, Cookie, Refusal, go
@@ -33,8 +33,8 @@ async def add(site: Site, ask: Ask) -> Answer:
         await _check_own(site, ask)
         name = person_name(entered)
         secret = SecretStr(new_password(ask.secret("password"), ask.secret("again"), name))
-        if await site.ask(lambda store: store.administrators.get(name)):
-            raise Wrong("There is an administrator of this name already.")
+        known = await site.ask(lambda store: store.administrators.get(name))
+        refuse(known, "an administrator")
     except Wrong as wrong:
         return await _page(site, ask, str(wrong), entered)
     await _save(site, name, secret)

@@ -52,8 +52,7 @@ async def add(site: Site, ask: Ask) -> Answer:
         entered = _entered(ask, entered)
         fields.device_name(entered.name)
         known = await site.ask(lambda s: s.devices.get(entered.account, entered.name))
-        if known is not None:
-            raise fields.Wrong("The account has a device of this name already.")
+        fields.refuse(known, "a device")
     except fields.Wrong as wrong:
         return _form(site, ask, row.account, entered, is_new=True, problem=str(wrong))
     password = await store_new(site, entered, keep=ask.text("keep") == "yes")

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from gateway.accounts.model import Preset, Provider
 from gateway.admin.console.changes import changed
-from gateway.admin.console.fields import Wrong, device_name, issuer_url, upstream_url
+from gateway.admin.console.fields import Wrong, device_name, issuer_url, refuse, upstream_url
 from gateway.admin.console.guides import GUIDES, Guide
 from gateway.admin.console.routes import Route
 from gateway.admin.console.site import Site
@@ -66,8 +66,7 @@ async def add(site: Site, ask: Ask) -> Answer:
     try:
         device_name(entered.name)
         made = _checked(ask, entered)
-        if await site.ask(lambda store: store.providers.get(made.name)):
-            raise Wrong("There is a provider of this name already.")
+        refuse(await site.ask(lambda store: store.providers.get(made.name)), "a provider")
     except Wrong as wrong:
         return _form(site, ask, entered, is_new=True, problem=str(wrong))
     return await _save(site, ask, made)

@@ -1,10 +1,10 @@
 """The overview, live sessions and locks."""
 
+from pydantic import SecretStr
+
 from gateway.accounts.model import Grant
 from gateway.accounts.store import Seen
 from gateway.admin.live import LiveSession, Trouble
-from pydantic import SecretStr
-
 from tests.support.console import some_day
 
 EVIL = "<img src=x onerror=alert(1)>"

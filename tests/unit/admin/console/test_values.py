@@ -103,7 +103,7 @@ def test_axes_end_at_round_numbers(most, base, end):
 def test_a_plot_is_drawn_and_told():
     bars = Bars("A <b>", [0, 5, 10], ["01:00", "02:00", "03:00"], "{:.0f}".format)
     root = ET.fromstring(bars.svg())
-    drawn = [each for each in root.iter("rect")]
+    drawn = list(root.iter("rect"))
     assert [float(each.get("height")) for each in drawn] == [51.0, 102.0]
     assert [each.find("title").text for each in drawn] == ["02:00: 5", "03:00: 10"]
     assert root.get("aria-label") == "A <b>, the last 24 hours: most at 03:00: 10"
