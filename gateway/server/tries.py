@@ -30,11 +30,10 @@ class Tries:
         "_clock",
         "_deeds",
         "_handle",
-        "_peer",
+        "_record",
         "_since",
         "_timer",
         "emit",
-        "user",
     )
 
     def __init__(
