@@ -1,14 +1,34 @@
-"""What a login asks the database: one account with its devices, in one transaction."""
+"""What a login asks the database: one account with its devices, by one question."""
 
-from sqlalchemy import select
+from typing import Any, cast
+
+from sqlalchemy import bindparam, select
 
 from gateway.accounts.model import Known
 from gateway.accounts.store import schema
 from gateway.accounts.store.database import Database
-from gateway.accounts.store.rows import Rows, key_of
+from gateway.accounts.store.rows import Row, Rows, key_of
 
 # More than any account has; each costs memory for as long as the account is remembered.
 _MOST_DEVICES = 1000
+
+_DEVICE = {column.name: f"device_{column.name}" for column in schema.device.c}
+# Made once: to put it together takes as long as to ask it.
+_QUESTION = (
+    select(
+        schema.account,
+        schema.provider.c.upstream.label("provider_upstream"),
+        *(column.label(_DEVICE[column.name]) for column in schema.device.c),
+    )
+    .select_from(
+        schema.account.outerjoin(
+            schema.provider, schema.account.c.provider == schema.provider.c.name
+        ).outerjoin(schema.device, schema.device.c.account == schema.account.c.key)
+    )
+    .where(schema.account.c.key == bindparam("wanted"))
+    .order_by(schema.device.c.name)
+    .limit(_MOST_DEVICES)
+)
 
 
 class Lookup:
@@ -25,21 +45,20 @@ class Lookup:
             Unavailable: The database does not answer.
             Misconfigured: No key fits its secrets.
         """
-        account, device, provider = schema.account, schema.device, schema.provider
-        key = key_of(name)
-        who = (
-            select(account, provider.c.upstream.label("provider_upstream"))
-            .join_from(account, provider, account.c.provider == provider.c.name, isouter=True)
-            .where(account.c.key == key)
-        )
-        what = select(device).where(device.c.account == key).limit(_MOST_DEVICES)
         with self._database.reading() as connection:
-            row = connection.execute(who).mappings().first()
-            if row is None:
-                return None
-            devices = connection.execute(what.order_by(device.c.name)).mappings().all()
+            found = connection.execute(_QUESTION, {"wanted": key_of(name)}).mappings().all()
+        if not found:
+            return None
+        row = found[0]
+        devices = (_device(each) for each in found if each["device_name"] is not None)
         return Known(
             self._rows.to_account(row),
             tuple(self._rows.to_device(each, row["name"]) for each in devices),
             row["upstream"] or row["provider_upstream"] or "",
         )
+
+
+def _device(row: Row) -> Row:
+    """What a row says of a device, by the names that its own table has."""
+    mine: dict[str, Any] = {name: row[label] for name, label in _DEVICE.items()}
+    return cast("Row", mine)

@@ -1,5 +1,7 @@
 """Kept connections: who gets one, for how long, and that none is ever left behind."""
 
+from collections import OrderedDict
+
 import pytest
 import pytest_twisted
 from pydantic import SecretBytes
@@ -379,3 +381,29 @@ async def test_everything_else_is_passed_on(place):
     assert session.body(7) == ("body", 7, None)
     assert session.body(7, 3) == ("body", 7, 3)
     assert await session.commit("plan") == ("done", "plan")
+
+
+@pytest_twisted.ensureDeferred
+async def test_several_upstreams_share_one_shelf_and_its_bound():
+    shelf, upstreams = OrderedDict(), [Upstream(), Upstream()]
+    first, second = (
+        WarmConnections(
+            upstream,
+            WarmSettings(connections=1),
+            now=lambda: 1000.0,
+            key=b"k",
+            per_peer=False,
+            upstream=name,
+            shelf=shelf,
+        )
+        for name, upstream in zip(("a", "b"), upstreams, strict=True)
+    )
+    login = Login(b"ann", SecretBytes(SECRET))
+    await (await first.open(login)).close()
+    session = await second.open(login)
+    assert session._session is upstreams[1].sessions[0]
+    await session.close()
+    assert [each.open_sessions for each in upstreams] == [[], [0]]
+    assert len(first) == 1
+    await first.stop()
+    assert len(shelf) == 0
