@@ -20,7 +20,7 @@ pytestmark = pytest.mark.servers
 LETTERS = [b"Subject: %d\r\n\r\nletter %d\r\n" % (number, number) for number in range(3)]
 REFUSED = b"-ERR [AUTH] Wrong name or password\r\n"
 # A short memory, or each revocation would take the usual five seconds.
-SETTINGS = {"accounts": {"cache": 0.5, "digests": True, "throttle": {"enabled": False}}}
+SETTINGS = {"accounts": {"cache": 0.5, "throttle": {"enabled": False}}}
 _numbers = itertools.count(1)
 
 
@@ -45,8 +45,21 @@ def gateway(dovecot, certificates):
 
 
 @pytest.fixture
+def digests(dovecot):
+    accounts = SETTINGS["accounts"] | {"digests": True}
+    with RunningGateway(
+        "", flags=("--accounts", "embedded"), settings={"accounts": accounts}, workers=1
+    ) as running:
+        yield running
+
+
+@pytest.fixture
 def kim(gateway, dovecot):
     """An account with kept password."""
+    return add_account(gateway, dovecot)
+
+
+def add_account(gateway, dovecot):
     name = f"scans{next(_numbers)}@example.org"
     dovecot.add_user(name, "the mailbox's own")
     dovecot.deliver_many(name, LETTERS)
@@ -88,7 +101,8 @@ def test_real_clients_fetch_with_a_device_s_password(gateway, kim):
     wait_until(lambda: answer(gateway, kim, password).startswith(b"+OK Maildrop has 2 "))
 
 
-def test_apop_works_where_the_password_was_kept(gateway, kim):
+def test_apop_works_where_the_password_was_kept(digests, dovecot):
+    gateway, kim = digests, add_account(digests, dovecot)
     kept = password_in(gateway.manage("device", "add", kim, "old", "--keep-secret"))
     hashed = password_in(gateway.manage("device", "add", kim, "new"))
     client = poplib.POP3(gateway.host, gateway.port)

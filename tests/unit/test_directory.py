@@ -11,6 +11,7 @@ from gateway.accounts.model import Account, Device
 from gateway.accounts.new_device import with_new_password
 from gateway.accounts.vault import new_key
 from gateway.app.directory import Directory, _Checks
+from gateway.app.entrances import offer
 from gateway.config import load
 from gateway.errors import BadCredentials, Misconfigured, Unavailable
 from gateway.maildrop import Attempt
@@ -121,3 +122,18 @@ async def test_not_too_many_wait_for_argon2(reactor, monkeypatch):
     assert await checks.run(lambda: True)
     assert await checks.run(lambda: True)
     checks.stop()
+
+
+@pytest.mark.parametrize(
+    ("values", "offered"),
+    [
+        ({}, True),
+        ({"accounts.scram": False}, False),
+        ({"accounts.unknown": "pass", "upstream.url": "imaps://x"}, False),
+        ({"accounts.account": [{"name": "lee", "upstream": "imaps://x"}]}, False),
+    ],
+)
+def test_scram_is_offered_where_it_works_for_everybody(state, values, offered):
+    settings = load(None, {"state.dir": str(state), "accounts.store": "embedded", **values})
+    names = offer(settings.accounts, directory=settings.directory).mechanisms
+    assert (b"SCRAM-SHA-256" in names) is offered
