@@ -236,7 +236,7 @@ def test_a_new_consent_keeps_the_device_password(evening, gateway, page, device_
     owner = evening.person()
     owner.goto(evening.link(page, "scan"))
     evening.sign_in(owner, "alice")
-    assert "keeps its password" in owner.locator("main").inner_text()
+    assert "devices keep their passwords" in owner.locator("main").inner_text()
     wait_until(
         lambda: tried(gateway, device_password).startswith(b"+OK"),
         timeout=60,

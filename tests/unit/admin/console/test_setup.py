@@ -129,5 +129,5 @@ def test_with_an_administrator_there_is_no_link(tmp_path):
 
 def test_a_directory_that_cannot_be_written_to_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(Misconfigured, match="cannot write .*/file/state/setup-token"):
+    with pytest.raises(Misconfigured, match=r"cannot write .*/file/state/setup-token"):
         make_link(tmp_path / "file" / "state", "http://127.0.0.1")
