@@ -109,3 +109,12 @@ def test_a_name_that_does_not_exist_is_answered_alike(gateway, kim):
     known = [answer(gateway, kim, f"guess{number}", GUESSER) for number in range(8)]
     unknown = [answer(gateway, "nobody", f"guess{number}", ELSEWHERE) for number in range(8)]
     assert known == unknown == [REFUSED] * 8
+
+
+def test_without_a_throttle_every_try_reaches_the_upstream(dovecot, kim):
+    off = {**SETTINGS, "accounts": {"throttle": {"enabled": False}}}
+    with RunningGateway(f"imap://{dovecot.host}:{dovecot.port}", settings=off) as gateway:
+        for _ in range(3):
+            assert answer(gateway, kim, "stale") == REFUSED
+        wait_until(lambda: asked(dovecot, kim) == 3, what="Dovecot's log")
+        assert not (gateway.directory / "state" / "throttle.sqlite").exists()

@@ -424,6 +424,15 @@ class TestFile:
         scene.inner.held = None
         assert scene.login(b"right") is None
 
+    def test_that_fails_in_the_middle_is_as_it_was(self, scene, monkeypatch):
+        def full(*_):
+            raise sqlite3.OperationalError("database or disk is full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("gateway.accounts.throttle.ledger.Ledger.mark", full)
+            assert isinstance(scene.login(b"right"), Unavailable)
+        assert scene.login(b"right") is None
+
     def test_that_cannot_be_read_lets_nobody_in(self, scene):
         scene.login(b"right")
         scene.store.close()
