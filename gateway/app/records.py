@@ -118,7 +118,7 @@ class Records:
 def _consents(store: Store, now: float) -> Consents:
     days: dict[str, float] = {}
     missing = 0
-    for grant in store.grants.worrying(ends_before=now + _FORESEEN, refreshed_before=0):
+    for grant in store.grants.worrying(ends_before=now + _FORESEEN, refreshed_before=-1):
         if grant.broken:
             missing += 1
         elif grant.consent_ends is not None:

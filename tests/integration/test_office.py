@@ -6,7 +6,6 @@ import signal
 import socket
 import stat
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -58,20 +57,12 @@ def health(gateway, name="healthz"):
     return f"{gateway.metrics.removesuffix('/metrics')}/{name}"
 
 
-def is_held(pid):
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-
-
 def on_every_worker(scene):
     """A logged-in client on each worker: the others are held while it answers."""
     found = []
     workers = scene.gateway.workers
     for number, pid in enumerate(workers):
-        for other in workers:
-            os.kill(other, signal.SIGCONT if other == pid else signal.SIGSTOP)
-        # Or one of them might be woken for the connection, and be stopped before it takes it.
-        held = [other for other in workers if other != pid]
-        wait_until(lambda held=held: all(map(is_held, held)), what="the others to be held")
+        scene.gateway.hold_all_but(pid)
         found.append((scene.login(f"{scene.user}-{number}"), f"{scene.user}-{number}"))
     for pid in workers:
         os.kill(pid, signal.SIGCONT)

@@ -61,8 +61,7 @@ def users_of_each_worker(scene):
     workers = scene.gateway.workers
     for pid in workers:
         user = f"{scene.user}-{pid}"
-        for other in workers:
-            os.kill(other, signal.SIGCONT if other == pid else signal.SIGSTOP)
+        scene.gateway.hold_all_but(pid)
         client = scene.login(user)
         found[worker_of(scene, client, user)] = client, user
     for pid in workers:

@@ -198,6 +198,18 @@ class RunningGateway:
         """The id of the process beside the workers; None if there is none."""
         return next(iter(self._named("pop3-office")), None)
 
+    def hold_all_but(self, pid):
+        """Stop the other workers until they get SIGCONT.
+
+        Waits until they are held: one might be woken for a connection, and be stopped before it
+        takes it; the one that is not held would never hear of it.
+        """
+        held = [other for other in self.workers if other != pid]
+        os.kill(pid, signal.SIGCONT)
+        for other in held:
+            os.kill(other, signal.SIGSTOP)
+        wait_until(lambda: all(map(_is_held, held)), what="the others to be held")
+
     def _named(self, name):
         """The ids of the supervisor's children of a name."""
         found = []
@@ -287,6 +299,10 @@ class RunningGateway:
             client.close()
             raise
         return client
+
+
+def _is_held(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def wait_until(condition, timeout=10.0, what="it"):

@@ -286,13 +286,13 @@ def test_who_is_outside_the_fence_gets_nothing_and_is_told_of(world, tls):
 
 def test_who_is_inside_is_served(world):
     protocol = fenced(world).buildProtocol(IPv4Address("TCP", "192.0.2.15", 9))
-    assert protocol.peer == "192.0.2.15"
+    assert protocol.record.peer == "192.0.2.15"
     assert not world.named("outside_fence")
 
 
 def test_an_ipv4_client_of_an_ipv6_socket_is_inside(world):
     address = IPv6Address("TCP", "::ffff:192.0.2.3", 9)
-    assert fenced(world).buildProtocol(address).peer == "::ffff:192.0.2.3"
+    assert fenced(world).buildProtocol(address).record.peer == "::ffff:192.0.2.3"
 
 
 def test_a_gate_begins_and_ends_what_is_behind_it(world):
