@@ -32,6 +32,26 @@ class ConsoleSettings(Section):
         "loopback without TLS, and the last address in X-Forwarded-For is taken for the "
         "browser's. Nobody but the proxy may be able to reach it.",
     )
+    pop3_host: str = Field(
+        default="",
+        description="The name by which devices and mail programs reach the gateway, for the "
+        "settings that the console shows and that Thunderbird and Outlook ask for. Empty for "
+        "the host in `url`.",
+    )
+    pop3_tls_port: int = Field(
+        default=0,
+        ge=0,
+        le=65_535,
+        description="Their port with TLS, if it is another than that of `listen.tls`: behind a "
+        "forwarding router, say. 0 for that one.",
+    )
+    pop3_plain_port: int = Field(
+        default=0,
+        ge=0,
+        le=65_535,
+        description="Their port without TLS at the start, likewise; 0 for that of "
+        "`listen.plain`.",
+    )
 
 
 class MetricsSettings(Section):

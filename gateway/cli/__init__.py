@@ -47,6 +47,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "provider": "gateway.cli.accounts.provider:provider",
         "invite": "gateway.cli.accounts.people:invite",
         "admin": "gateway.cli.accounts.people:admin",
+        "console-link": "gateway.cli.console_link:console_link",
         "accounts": "gateway.cli.accounts.keys:accounts",
         "throttle": "gateway.cli.throttle:throttle",
         "mailbox-server": "gateway.cli.mailbox_server:mailbox_server",

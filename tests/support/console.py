@@ -19,7 +19,6 @@ from pydantic import SecretStr
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.web.server import Site
 
 from gateway.accounts.model import Account, Administrator, Device, Grant, Invite, Provider
 from gateway.accounts.oauth.causes import SignInRefused, refusal
@@ -31,7 +30,8 @@ from gateway.accounts.throttle.entries import Entry
 from gateway.accounts.vault import Vault, new_key
 from gateway.admin.console import resource
 from gateway.admin.live import LiveSession, Sample, Trouble, UpstreamHealth
-from gateway.admin.setup_token import make_token
+from gateway.admin.setup_token import read_token
+from gateway.admin.site import bounded_site
 from gateway.telemetry import Emitter
 
 NOW = 1_800_000_000.0
@@ -188,20 +188,24 @@ class FakeSignIn:
 class Office:
     """Parts of an office, and its resource; times stand still until a test moves them."""
 
-    def __init__(self, tmp_path, url="http://127.0.0.1:8080", behind_proxy=False, clock=None):
+    def __init__(
+        self, tmp_path, url="http://127.0.0.1:8080", behind_proxy=False, clock=None, fresh=True
+    ):
         self.state = tmp_path
         self.time = NOW if clock is None else clock()
         self._clock = clock
         self.url = url
-        Path(tmp_path, "accounts.sqlite").write_bytes(_empty_store())
-        self.store = Store(tmp_path / "accounts.sqlite", Vault([new_key()]))
+        path = Path(tmp_path, "accounts.sqlite")
+        if fresh:
+            path.write_bytes(_empty_store())
+        self.store = Store(path, Vault([new_key()]))
         self.live = FakeLive()
         self.throttle = FakeLocks()
         self.oauth = FakeSignIn(self.store, self.now)
         self.events = []
         self.settings = {
             "state": {"dir": str(tmp_path)},
-            "console": {"behind_proxy": behind_proxy},
+            "console": {},
             "listen": {"plain": ["127.0.0.1:1110"], "tls": ["0.0.0.0:1995"], "cert": "x.pem"},
         }
         self.parts = SimpleNamespace(
@@ -215,7 +219,9 @@ class Office:
             now=self.now,
             emit=Emitter(lambda event, _: self.events.append(event)),
         )
+        self.behind_proxy = behind_proxy
         self.resource = resource(self.parts, AtOnce())
+        self.told_at_start, self.events[:] = list(self.events), []
 
     def now(self):
         return self.time if self._clock is None else self._clock()
@@ -260,7 +266,7 @@ class Office:
         return token.get_secret_value()
 
     def token(self):
-        return make_token(self.state).read_text().strip()
+        return read_token(self.state)
 
 
 @dataclass
@@ -301,7 +307,7 @@ class Browser:
         self.host = host or urlsplit(office.url).netloc
         self.cookies = {}
         self.modern = modern
-        self.site = Site(office.resource, reactor=Clock())
+        self.site = bounded_site(office.resource, Clock(), behind_proxy=office.behind_proxy)
 
     def get(self, path, **headers):
         return self.send("GET", path, None, headers)

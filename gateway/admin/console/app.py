@@ -5,13 +5,14 @@ from http import HTTPStatus
 from typing import Any
 
 from klein import Klein
+from twisted.internet.defer import Deferred
 from werkzeug.exceptions import HTTPException
 
 from gateway.accounts.store import StoreRefusal
 from gateway.admin.console import events, static, visits
 from gateway.admin.console.gate import check_csrf, check_host, check_origin
 from gateway.admin.console.headers import send
-from gateway.admin.console.pages import ROUTES
+from gateway.admin.console.pages import ROUTES, setup
 from gateway.admin.console.ports import Parts
 from gateway.admin.console.routes import Route
 from gateway.admin.console.site import Site
@@ -23,9 +24,8 @@ from gateway.errors import Failure
 class _Console:
     """The routes, and what comes before and after each of them."""
 
-    def __init__(self, site: Site, *, behind_proxy: bool) -> None:
+    def __init__(self, site: Site) -> None:
         self._site = site
-        self._behind_proxy = behind_proxy
 
     def add(self, app: Any, route: Route) -> None:
         """Make a route known."""
@@ -38,7 +38,7 @@ class _Console:
 
     async def _serve(self, route: Route, request: Request) -> bytes:
         try:
-            ask = read(request, behind_proxy=self._behind_proxy)
+            ask = read(request)
         except Refusal as refusal:
             return send(self._site, request, refused(self._site, Ask("GET", ""), refusal))
         return send(self._site, request, await answer(self._site, route, ask))
@@ -60,11 +60,11 @@ def resource(parts: Parts, threads: Threads | None = None) -> Any:
         An `IResource`.
     """
     site = Site(parts, threads or OwnThreads(parts.store.database, parts.clock))
-    behind_proxy = bool(parts.settings.get("console", {}).get("behind_proxy"))
-    console, app = _Console(site, behind_proxy=behind_proxy), Klein()
+    console, app = _Console(site), Klein()
     for route in (*ROUTES, *static.ROUTES):
         console.add(app, route)
     app.handle_errors(HTTPException)(console.no_page)
+    Deferred.fromCoroutine(setup.prepare(site))
     return app.resource()
 
 

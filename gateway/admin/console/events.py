@@ -7,6 +7,14 @@ from gateway.telemetry import Event, Level
 
 
 @dataclass(frozen=True, slots=True)
+class SetupAwaits(Event):
+    """The console has no administrator yet: `pop3-gateway console-link` prints the link."""
+
+    level: ClassVar[Level] = "warning"
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleLogin(Event):
     """An administrator has signed in to the console."""
 

@@ -42,12 +42,12 @@ _GOOGLE = Guide(
         "Open console.cloud.google.com, and make a project or choose one.",
         (
             "Under APIs & Services → OAuth consent screen choose “Internal” for Workspace. "
-            "For gmail.com addresses it is “External”: publish it then, as consents given to an "
-            "app in testing end after 7 days."
+            "For gmail.com addresses it is “External”: publish it then, as consents given to "
+            "an app in testing end after 7 days."
         ),
         (
-            "Under Credentials → Create credentials → OAuth client ID choose “Web application”, "
-            "and enter as authorised redirect URI the one below."
+            "Under Credentials → Create credentials → OAuth client ID choose “Web "
+            "application”, and enter as authorised redirect URI the one below."
         ),
         "Copy client ID and client secret to here.",
     ),
@@ -63,12 +63,13 @@ _MICROSOFT = Guide(
         "Open entra.microsoft.com → Applications → App registrations → New registration.",
         "As redirect URI choose the platform “Web”, and enter the one below.",
         (
-            "Under API permissions → Add → APIs my organization uses → Office 365 Exchange Online "
-            "add the delegated permission IMAP.AccessAsUser.All, and grant it for everybody."
+            "Under API permissions → Add → APIs my organization uses → Office 365 Exchange "
+            "Online add the delegated permission IMAP.AccessAsUser.All, and grant it for "
+            "everybody."
         ),
         (
-            "Under Certificates & secrets make a client secret. Its value is shown once; note the "
-            "day on which it ends below, and this console warns you two weeks before."
+            "Under Certificates & secrets make a client secret. Its value is shown once; note "
+            "the day on which it ends below, and this console warns you two weeks before."
         ),
         "For signing in by code, set “Allow public client flows” under Authentication.",
         (
@@ -89,8 +90,8 @@ _OIDC = Guide(
         "Register a client of the kind “confidential” with the authorization code flow.",
         "Enter the redirect URI below as the only one.",
         (
-            "Allow refresh tokens (the scope offline_access), and the device code flow if people "
-            "shall sign in by code."
+            "Allow refresh tokens (the scope offline_access), and the device code flow if "
+            "people shall sign in by code."
         ),
         "The mail server must take this provider's tokens: XOAUTH2 or OAUTHBEARER.",
     ),

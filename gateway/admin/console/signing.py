@@ -79,10 +79,12 @@ def why(refused: SignInRefused) -> Why:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    """Begins with a capital, unless that is the name of somebody."""
+    begins = text.partition(" ")[0].isalpha()
+    return f"{text[:1].upper()}{text[1:]}." if begins else f"{text}."
 
 
-def failed(site: Site, ask: Ask, account: Account, refused: SignInRefused) -> Answer:
+def failed(site: Site, ask: Ask, account: Account, reason: Why) -> Answer:
     """The page that says so, with a way on."""
     is_administrator = ask.visit is not None and ":" not in ask.visit.who
     return site.page(
@@ -90,7 +92,7 @@ def failed(site: Site, ask: Ask, account: Account, refused: SignInRefused) -> An
         ask,
         status=400,
         account=account,
-        why=why(refused),
+        why=reason,
         is_administrator=is_administrator,
     )
 

@@ -147,7 +147,7 @@ def go(path: str, query: Mapping[str, str] = _NOTHING, *cookies: Cookie) -> Answ
     return Answer(status=303, location=target, cookies=cookies)
 
 
-def read(request: Request, *, behind_proxy: bool) -> Ask:
+def read(request: Request) -> Ask:
     """A request as values.
 
     Raises:
@@ -163,7 +163,7 @@ def read(request: Request, *, behind_proxy: bool) -> Ask:
         request.method.decode("ascii", "replace"),
         request.path.decode("ascii", "replace"),
         host=_header(request, "Host").lower(),
-        address=_address(request, behind_proxy=behind_proxy),
+        address=str(getattr(request.getClientAddress(), "host", None) or ""),
         query=_fields(query),
         query_text=query.decode("ascii", "replace"),
         form=_fields(body) if is_form else _NOTHING,
@@ -186,14 +186,6 @@ def _checked(value: str, longest: int) -> str:
 def _header(request: Request, name: str, without: Any = "") -> Any:
     values = request.requestHeaders.getRawHeaders(name)
     return values[-1] if values else without
-
-
-def _address(request: Request, *, behind_proxy: bool) -> str:
-    if behind_proxy:
-        last: str = _header(request, "X-Forwarded-For").rpartition(",")[2].strip()
-        if last:
-            return last[:64]
-    return str(getattr(request.getClientAddress(), "host", None) or "")
 
 
 def _fields(octets: bytes) -> Mapping[str, str]:

@@ -73,7 +73,7 @@ async def as_client(site: Site, ask: Ask) -> Answer:
     try:
         await signing.tried(oauth.client_credentials(row.account.name))
     except SignInRefused as refused:
-        return signing.failed(site, ask, row.account, refused)
+        return signing.failed(site, ask, row.account, signing.why(refused))
     changed(site, ask, "signed in as client", row.account.name)
     return go("/account", {"name": row.account.name, "done": "connected"})
 
@@ -84,7 +84,7 @@ async def begin_code(site: Site, ask: Ask) -> Answer:
     try:
         code = await signing.tried(oauth.begin_device(row.account.name))
     except SignInRefused as refused:
-        return signing.failed(site, ask, row.account, refused)
+        return signing.failed(site, ask, row.account, signing.why(refused))
     assert ask.visit is not None  # noqa: S101 - the route is for administrators
     await signing.keep_code(site, ask.visit, code, code_of=row.account.name)
     return go("/account/code", {"name": row.account.name})
@@ -100,7 +100,7 @@ async def show_code(site: Site, ask: Ask) -> Answer:
         code = await signing.poll(site, oauth, ask.visit)
     except SignInRefused as refused:
         await signing.forget_code(site, ask.visit)
-        return signing.failed(site, ask, row.account, refused)
+        return signing.failed(site, ask, row.account, signing.why(refused))
     if code is not None:
         return site.page("code", ask, account=row.account, code=code, refresh=code.interval)
     await signing.forget_code(site, ask.visit)

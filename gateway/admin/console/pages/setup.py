@@ -7,12 +7,13 @@ from pydantic import SecretStr
 
 from gateway.accounts.model import Administrator
 from gateway.accounts.passwords import hash_password
-from gateway.admin.console import visits
+from gateway.admin.console import events, visits
 from gateway.admin.console.fields import Wrong, new_password, person_name
 from gateway.admin.console.routes import Route
 from gateway.admin.console.site import Site
 from gateway.admin.console.web import Answer, Ask, Refusal, go
-from gateway.admin.setup_token import drop_token, read_token
+from gateway.admin.setup_token import drop_link, make_link, read_token
+from gateway.errors import Failure
 
 _WHO = "setup:"
 _OVER = "The console has its administrator. Sign in instead."
@@ -25,6 +26,19 @@ def _state(site: Site) -> Path:
 def _fits(site: Site, given: str) -> bool:
     token = read_token(_state(site))
     return bool(token) and hmac.compare_digest(given.encode(), token.encode())
+
+
+async def prepare(site: Site) -> None:
+    """Write the link of the first run, or take away one that is of no use any more."""
+    try:
+        if await site.ask(lambda store: store.administrators.all()):
+            drop_link(_state(site))
+            return
+        path = make_link(_state(site), site.url)
+    except Failure as failure:
+        site.emit(events.ConsoleError("/setup", failure.detail))
+        return
+    site.emit(events.SetupAwaits(str(path)))
 
 
 async def _open(site: Site) -> None:
@@ -63,7 +77,7 @@ async def make(site: Site, ask: Ask) -> Answer:
     made = Administrator(name, hashed)
     if not await site.write(lambda store: store.administrators.add_first(made)):
         raise Refusal(404, _OVER)
-    drop_token(_state(site))
+    drop_link(_state(site))
     cookie = await visits.begin(site, ask, "administrator", name)
     assert ask.visit is not None  # noqa: S101 - `_check` has looked
     return go("/", {"done": "welcome"}, cookie, await visits.end(site, ask.visit, "guest"))

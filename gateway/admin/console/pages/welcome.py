@@ -1,5 +1,7 @@
 """The owner of a mailbox: a link, the sign-in at the provider, the device password."""
 
+from dataclasses import asdict
+
 from pydantic import SecretStr
 
 from gateway.accounts.model import Account, Device, Provider, Visit
@@ -12,6 +14,7 @@ from gateway.admin.console.guides import GUIDES
 from gateway.admin.console.pages.devices import shown, store_new
 from gateway.admin.console.ports import SignIn
 from gateway.admin.console.routes import Route
+from gateway.admin.console.signing import Why
 from gateway.admin.console.site import Site
 from gateway.admin.console.web import Answer, Ask, Refusal, go
 
@@ -107,7 +110,7 @@ async def start(site: Site, ask: Ask) -> Answer:
             oauth.begin_code(guest.account.name, f"{site.url}/oauth/callback")
         )
     except SignInRefused as refused:
-        return signing.failed(site, ask, guest.account, refused)
+        return await _failed(site, guest.visit, refused)
     await visits.keep(site, guest.visit, pending=pending.to_json())
     return go(url)
 
@@ -118,14 +121,28 @@ async def callback(site: Site, ask: Ask) -> Answer:
     guest, oauth = await _unused(site, ask)
     pending = guest.data.get("pending")
     if not pending:
-        return signing.failed(site, ask, guest.account, signing.LATE)
+        return await _failed(site, guest.visit, signing.LATE)
     # What has begun is finished once, whatever comes of it.
     visit = await visits.keep(site, guest.visit, pending=None)
     try:
         await signing.tried(oauth.finish_code(Pending.from_json(pending), ask.query_text))
     except SignInRefused as refused:
-        return signing.failed(site, ask, guest.account, refused)
+        return await _failed(site, visit, refused)
     return await _signed_in(site, ask, guest, visit)
+
+
+async def _failed(site: Site, visit: Visit, refused: SignInRefused) -> Answer:
+    """Out of the URL, which may have the provider's code in it, to a page that says why."""
+    await visits.keep(site, visit, failed=asdict(signing.why(refused)), code=None, polled=None)
+    return go("/welcome/failed")
+
+
+async def failed(site: Site, ask: Ask) -> Answer:
+    """Why it did not come off."""
+    guest, _ = await _guest(site, ask)
+    if "failed" not in guest.data:
+        return go("/welcome")
+    return signing.failed(site, ask, guest.account, Why(**guest.data["failed"]))
 
 
 async def _signed_in(site: Site, ask: Ask, guest: _Guest, visit: Visit) -> Answer:
@@ -144,7 +161,7 @@ async def begin_code(site: Site, ask: Ask) -> Answer:
     try:
         code = await signing.tried(oauth.begin_device(guest.account.name))
     except SignInRefused as refused:
-        return signing.failed(site, ask, guest.account, refused)
+        return await _failed(site, guest.visit, refused)
     await signing.keep_code(site, guest.visit, code)
     return go("/welcome/code")
 
@@ -157,8 +174,7 @@ async def show_code(site: Site, ask: Ask) -> Answer:
     try:
         code = await signing.poll(site, oauth, guest.visit)
     except SignInRefused as refused:
-        await signing.forget_code(site, guest.visit)
-        return signing.failed(site, ask, guest.account, refused)
+        return await _failed(site, guest.visit, refused)
     if code is None:
         return await _signed_in(site, ask, guest, guest.visit)
     return site.page("code", ask, account=guest.account, code=code, refresh=code.interval)
@@ -182,6 +198,7 @@ async def make_password(site: Site, ask: Ask) -> Answer:
 ROUTES = (
     Route("GET", "/welcome/<token>", "anybody", link),
     Route("GET", "/welcome", "guest", welcome),
+    Route("GET", "/welcome/failed", "guest", failed),
     Route("GET", "/welcome/code", "guest", show_code),
     Route("POST", "/welcome/code", "guest", begin_code),
     Route("POST", "/welcome/password", "guest", make_password),

@@ -2,8 +2,10 @@
 
 import pytest
 
-from gateway.admin.setup_token import drop_token, make_token, read_token
-from tests.support.console import PASSWORD, Browser
+from gateway.admin.console.events import SetupAwaits
+from gateway.admin.setup_token import drop_link, make_link, read_link, read_token
+from gateway.errors import Misconfigured
+from tests.support.console import PASSWORD, Browser, Office
 
 FORM = {"name": "kim", "password": PASSWORD, "again": PASSWORD}
 
@@ -41,6 +43,7 @@ def test_a_wrong_token_is_none(office, browser, token):
 
 
 def test_without_a_token_file_no_token_fits(office, browser):
+    drop_link(office.state)
     assert browser.get("/setup?token=").status == 200
     assert browser.get("/setup?token=x").status == 403
 
@@ -97,14 +100,34 @@ def test_bad_names_and_passwords_are_told(office, browser, change, told):
     assert (change.get("password") or PASSWORD) not in page.body
 
 
-def test_the_token_file_is_for_its_owner_alone_and_made_once(tmp_path):
-    path = make_token(tmp_path / "state")
+def test_the_link_is_for_its_owner_alone_and_stays_until_it_was_used(tmp_path):
+    path = make_link(tmp_path / "state", "http://127.0.0.1:8080")
     assert path.stat().st_mode & 0o777 == 0o600
     token = read_token(tmp_path / "state")
     assert len(token) == 43
-    make_token(tmp_path / "state")
-    assert read_token(tmp_path / "state") == token
+    make_link(tmp_path / "state", "https://console.example.org")
+    assert read_link(tmp_path / "state") == f"https://console.example.org/setup?token={token}"
     assert [each.name for each in path.parent.iterdir()] == ["setup-token"]
-    drop_token(tmp_path / "state")
-    drop_token(tmp_path / "state")
-    assert read_token(tmp_path / "state") == ""
+    drop_link(tmp_path / "state")
+    drop_link(tmp_path / "state")
+    assert read_token(tmp_path / "state") == read_link(tmp_path / "state") == ""
+
+
+def test_the_log_says_where_the_link_is_and_not_what_it_is(office):
+    assert office.told_at_start == [SetupAwaits(str(office.state / "setup-token"))]
+
+
+def test_with_an_administrator_there_is_no_link(tmp_path):
+    first = Office(tmp_path)
+    first.administrator()
+    first.close()
+    second = Office(tmp_path, fresh=False)
+    assert second.told_at_start == []
+    assert not (tmp_path / "setup-token").exists()
+    second.close()
+
+
+def test_a_directory_that_cannot_be_written_to_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Misconfigured, match=r"cannot write .*/file/state/setup-token"):
+        make_link(tmp_path / "file" / "state", "http://127.0.0.1")

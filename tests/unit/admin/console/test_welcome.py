@@ -155,6 +155,8 @@ def test_a_sign_in_that_fails_is_told_in_plain_words_and_can_be_tried_again(
     owner.get("/oauth/start")
     office.oauth.refusal = refused
     page = owner.get(BACK)
+    assert page.location == "/welcome/failed", "the code must leave the URL"
+    page = owner.get(page.location)
     assert page.status == 400
     assert title in page.text
     assert helps in page.text
@@ -168,14 +170,14 @@ def test_a_sign_in_that_fails_is_told_in_plain_words_and_can_be_tried_again(
 
 def test_a_provider_that_is_down_when_it_begins(office, owner):
     office.oauth.refusal = Unavailable("down")
-    assert "cannot do it just now" in owner.get("/oauth/start").text
+    assert "cannot do it just now" in owner.follow(owner.get("/oauth/start")).text
 
 
 @pytest.mark.parametrize(
     "path", [BACK, "/oauth/callback", "/oauth/callback?error=access_denied"]
 )
 def test_an_answer_nobody_has_asked_for_is_refused(office, owner, path):
-    page = owner.get(path)
+    page = owner.follow(owner.get(path))
     assert page.status == 400
     assert office.oauth.queries == []
     assert office.store.grants.get(NAME) is None
@@ -184,7 +186,7 @@ def test_an_answer_nobody_has_asked_for_is_refused(office, owner, path):
 def test_an_answer_is_taken_once(office, owner):
     owner.get("/oauth/start")
     owner.get("/oauth/callback?code=abc&state=forged")
-    page = owner.get(BACK)
+    page = owner.follow(owner.get(BACK))
     assert "begun in another browser" in page.text
     assert len(office.oauth.queries) == 1
 
@@ -194,7 +196,7 @@ def test_an_answer_in_another_browser_is_refused(office, owner):
     other = Browser(office)
     assert other.get(BACK).status == 403
     other.get(f"/welcome/{office.invite()}")
-    assert other.get(BACK).status == 400
+    assert other.follow(other.get(BACK)).status == 400
     assert office.store.grants.get(NAME) is None
 
 
@@ -274,7 +276,7 @@ def test_a_code_that_was_not_entered_ends(office, owner):
     office.oauth.refusal = SignInRefused(
         "ended", "the code was not entered in time", "begin again"
     )
-    assert "That took too long" in owner.get("/welcome/code").text
+    assert "That took too long" in owner.follow(owner.get("/welcome/code")).text
     assert owner.get("/welcome/code").location == "/welcome"
 
 
