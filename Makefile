@@ -1,11 +1,12 @@
 # Two commands do all the set-up: `make demo` runs the gateway, `make test` passes the tests.
 # Both make .venv with locked packages first; PYTHON=... chooses the interpreter.
 
-.PHONY: help demo test install lint types unit bench clean
+.PHONY: help demo demo-oauth test install lint types unit bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo               install, and serve a sample mailbox by POP3 (MAILDIR=DIR for your own)"
+	@echo "make demo-oauth         the same behind OAuth2: sign in, get a device password, fetch mail"
 	@echo "make test               install everything the tests need, and run all of them"
 	@echo "make bench              measure against Dovecot and print a table (BENCH_FLAGS=--quick: 2 minutes)"
 	@echo "make install            make .venv/bin/pop3-gateway and stop there"
@@ -16,6 +17,12 @@ install:
 
 demo: install
 	@.venv/bin/pop3-gateway demo $(if $(MAILDIR),--maildir '$(MAILDIR)') $(DEMO_FLAGS)
+
+# With a local identity provider and a mail server that takes its tokens; both are test tools.
+demo-oauth:
+	@.ci/bootstrap test
+	@tests/install-servers
+	@.venv/bin/python -m tests.support.demo_oauth
 
 test:
 	@.ci/bootstrap test

@@ -11,6 +11,8 @@ from gateway.errors import Misconfigured
 
 VARIABLE = "POP3_GATEWAY_KEY"
 _CREDENTIAL = "pop3-gateway-key"
+# What this process' environment held, for whoever asks later.
+_OURS: list[SecretStr] = []
 
 
 class Keys:
@@ -31,8 +33,7 @@ class Keys:
     ) -> None:
         self._file = file
         self._own = own
-        given = environment.pop(VARIABLE, "")
-        self._given = [SecretStr(key) for key in given.replace(",", " ").split()]
+        self._given = _taken_out(environment)
         self._credentials = environment.get("CREDENTIALS_DIRECTORY", "")
 
     def read(self) -> list[SecretStr]:
@@ -59,3 +60,12 @@ class Keys:
         if not self._own.exists():
             make_key_file(self._own)
         return read_keys(self._own)
+
+
+def _taken_out(environment: MutableMapping[str, str]) -> list[SecretStr]:
+    given = environment.pop(VARIABLE, "").replace(",", " ").split()
+    found = [SecretStr(key) for key in given]
+    if environment is os.environ:
+        _OURS[:] = found or _OURS
+        return list(_OURS)
+    return found

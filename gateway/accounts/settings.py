@@ -113,14 +113,16 @@ class AccountsSettings(Section):
     )
     scram: bool = Field(
         default=True,
-        description="Whether AUTH SCRAM-SHA-256 is offered where there is a directory of "
-        "devices.",
+        description="Whether AUTH SCRAM-SHA-256 is offered where everybody is a device of the "
+        "database: no name is passed through (`unknown`), and no account is in this file. "
+        "Take it away if accounts have `--own-password`: their clients would try it in vain.",
     )
     digests: bool = Field(
         default=False,
         description="Whether APOP and AUTH CRAM-MD5 are offered where there is a directory of "
         "devices. They work for devices whose password is kept, which must be asked for when "
-        "one is added.",
+        "one is added. Many programs try nothing else where they are offered: then no other "
+        "device of such a program can log in.",
     )
     account: tuple[AccountEntry, ...] = Field(
         default=(), description="Accounts that are kept in this file."

@@ -109,8 +109,11 @@ def offer(settings: AccountsSettings, *, directory: bool) -> Offer:
         settings: What is wanted.
         directory: Whether there are devices whose passwords we know.
     """
+    # A client that prefers SCRAM does not try anything else where it cannot work: for names
+    # that are passed through, and for accounts of the settings file.
+    all_there = directory and settings.unknown == "refuse" and not settings.account
     wanted = {
-        b"SCRAM-SHA-256": settings.scram and directory,
+        b"SCRAM-SHA-256": settings.scram and all_there,
         b"CRAM-MD5": settings.digests and directory,
         b"OAUTHBEARER": settings.client_tokens,
         b"XOAUTH2": settings.client_tokens,

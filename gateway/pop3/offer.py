@@ -21,7 +21,9 @@ class Offer:
 
     def now(self, *, secure: bool) -> "Offer":
         """What of it works with TLS, or without."""
-        if self.clear or secure:
+        if self.clear:
+            return self
+        if secure:
             return replace(self, clear=True)
         hidden = tuple(name for name in self.mechanisms if name not in IN_CLEAR)
         return replace(self, mechanisms=hidden)

@@ -26,6 +26,16 @@ class Tries:
         emit: As given, and it knows who the client is, once he has said so.
     """
 
+    __slots__ = (
+        "_clock",
+        "_deeds",
+        "_handle",
+        "_record",
+        "_since",
+        "_timer",
+        "emit",
+    )
+
     def __init__(
         self,
         shared: Surroundings,

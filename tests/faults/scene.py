@@ -7,7 +7,6 @@ import time
 from gateway.errors import EpochChanged, Failure, Misconfigured, Unavailable
 from gateway.pop3 import replies
 from tests.support.fake_imap import DEFAULT, Folder
-from tests.support.gateway import FORGETFUL
 from tests.support.pop3_client import unstuffed
 
 PASSWORD = "open sesame"
@@ -21,7 +20,6 @@ BOUND = 20.0
 
 # Time-outs that a busy machine keeps to as long as nothing hangs on purpose.
 QUICK = {
-    "accounts": FORGETFUL,
     "upstream": {
         # Each session meets the fault at the stage where it was laid; connections that
         # are kept have tests of their own.
@@ -34,7 +32,7 @@ QUICK = {
             "max_literal": 8192,
             "max_response": 65_536,
         },
-    },
+    }
 }
 SYS_TEMP = replies.FAILURES[Unavailable].reply
 SYS_PERM = replies.FAILURES[Misconfigured].reply

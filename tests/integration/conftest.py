@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.support.gateway import RunningGateway
+from tests.support.gateway import GUARDED, RunningGateway
 
 _numbers = itertools.count(1)
 
@@ -13,7 +13,7 @@ _numbers = itertools.count(1)
 def gateway(dovecot, certificates):
     """In front of the session's Dovecot, without TLS between the two."""
     with RunningGateway(
-        f"imap://{dovecot.host}:{dovecot.port}", certificates=certificates
+        f"imap://{dovecot.host}:{dovecot.port}", certificates=certificates, settings=GUARDED
     ) as running:
         yield running
 

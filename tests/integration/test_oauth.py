@@ -341,7 +341,7 @@ async def test_giving_a_consent_back_reaches_the_provider(place, idp):
     token = place.row().refresh.get_secret_value()
     await place.oauth.sign_in.withdraw("scan")
     assert not idp.active(token)
-    place.later = 31  # a process trusts what it knows for half a minute
+    place.later = 6  # a process trusts what it knows for five seconds
     with pytest.raises(ConsentMissing):
         await place.open(kept=True)
 

@@ -18,8 +18,8 @@ from tests.support.pop3_client import Pop3Client
 
 PROGRAM = Path(sys.executable).with_name("pop3-gateway")
 _URL = re.compile(r"(console|metrics) (https?://[^\s,]+)")
-# For tests that lay faults, refusals among them, on one name and password again and again.
-FORGETFUL = {"throttle": {"enabled": False}}
+# The throttle as it is, but for waits, and for tests which all come from one address.
+GUARDED = {"accounts": {"throttle": {"longest_wait": 0, "address_limit": 1000}}}
 _PLACE = re.compile(r"(pop3s?) \S+?:(\d+)(?=,|$)", re.MULTILINE)
 
 
@@ -112,7 +112,8 @@ class RunningGateway:
         # A wrong password is answered at once: the delay has its own tests.
         tables = {} if self._workers is None else {"workers": self._workers}
         tables["pop3"] = {"failed_login_delay": 0, "max_failed_logins": 100}
-        tables["accounts"] = {"throttle": {"longest_wait": 0, "address_limit": 1000}}
+        # Faults, refusals among them, are laid on one name and password again and again.
+        tables["accounts"] = {"throttle": {"enabled": False}}
         for name, table in self._settings.items():
             both = isinstance(table, dict) and name in tables
             tables[name] = {**tables[name], **table} if both else table

@@ -8,12 +8,11 @@ from pathlib import Path
 import tomlkit
 
 from tests.support.fake_mail_api import FakeMailApi
-from tests.support.gateway import FORGETFUL, RunningGateway
+from tests.support.gateway import RunningGateway
 
 PASSWORD = "open sesame"
 # Time-outs that a busy machine keeps to as long as nothing hangs on purpose.
 QUICK = {
-    "accounts": FORGETFUL,
     "upstream": {
         "warm": {"seconds": 0},
         "http": {
@@ -25,7 +24,7 @@ QUICK = {
             "max_message": 1_000_000,
             "resume": 1,
         },
-    },
+    }
 }
 BASE = {
     "name": "fake",

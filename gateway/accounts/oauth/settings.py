@@ -59,7 +59,7 @@ class IntrospectionSettings(Section):
     )
     audience: str = Field(
         default="",
-        description="What tokens must be for (`aud`). Without it, and without `scope`, a token "
-        "that was made for any other service of this issuer opens the mailbox.",
+        description="What tokens must be for (`aud`), so that one that was made for another "
+        "service of this issuer opens nothing here. There must be this or `scope`.",
     )
     scope: str = Field(default="", description="A scope that tokens must have.")

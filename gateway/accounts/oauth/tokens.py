@@ -26,7 +26,7 @@ _MARGIN = 20.0
 # From here to the end of a token a new one is got, at a moment of chance.
 _AHEAD = 600.0
 # For so long a process does not look whether another one, or the owner, has changed a grant.
-_TRUSTED = 30.0
+_TRUSTED = 5.0
 # An upstream that refuses a token as new as this would refuse the next one too.
 _NEW = 60.0
 # After a failure that may pass, the provider is left alone for so long.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, RowMapping, Table, select, tuple_, update
+from sqlalchemy import RowMapping, Table, Update, bindparam, select, tuple_, update
 
 from gateway.accounts.store.database import Database
 from gateway.accounts.vault import Vault
@@ -29,6 +29,7 @@ def seal_anew(database: Database, vault: Vault, table: Table, columns: Columns) 
     """
     number, last = 0, None
     keys = list(table.primary_key.columns)
+    change = _change(table, columns)
     while True:
         # Locked, or a refresh token that is renewed in between would be overwritten.
         query = select(table).order_by(*keys).limit(_AT_ONCE).with_for_update()
@@ -36,26 +37,29 @@ def seal_anew(database: Database, vault: Vault, table: Table, columns: Columns) 
             query = query.where(tuple_(*keys) > tuple_(*last))
         with database.transaction() as connection:
             rows = connection.execute(query).mappings().all()
-            number += sum(_seal_row(connection, vault, table, columns, row) for row in rows)
+            sealed = [_sealed(vault, table, columns, row) for row in rows]
+            changes = [each for each in sealed if each]
+            if changes:
+                connection.execute(change, changes)
+        number += sum(each[column] is not None for each in changes for column, _ in columns)
         if len(rows) < _AT_ONCE:
             return number
         last = [rows[-1][key.name] for key in keys]
 
 
-def _seal_row(
-    connection: Connection, vault: Vault, table: Table, columns: Columns, row: RowMapping
-) -> int:
-    values = _sealed(vault, columns, row)
-    if values:
-        where = [key == row[key.name] for key in table.primary_key.columns]
-        connection.execute(update(table).where(*where).values(values))
-    return len(values)
+def _change(table: Table, columns: Columns) -> Update:
+    where = [key == bindparam(f"the_{key.name}") for key in table.primary_key]
+    return update(table).where(*where).values({name: bindparam(name) for name, _ in columns})
 
 
-def _sealed(vault: Vault, columns: Columns, row: RowMapping) -> Mapping[str, str]:
-    found = {}
+def _sealed(
+    vault: Vault, table: Table, columns: Columns, row: RowMapping
+) -> Mapping[str, str | None]:
+    """What to put into a row; nothing if it has no secret."""
+    if all(row[column] is None for column, _ in columns):
+        return {}
+    found: dict[str, str | None] = {f"the_{k.name}": row[k.name] for k in table.primary_key}
     for column, pattern in columns:
-        if row[column] is not None:
-            place = pattern.format_map(dict(row))
-            found[column] = vault.seal(place, vault.open(place, row[column]))
+        place, old = pattern.format_map(dict(row)), row[column]
+        found[column] = None if old is None else vault.seal(place, vault.open(place, old))
     return found

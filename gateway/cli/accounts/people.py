@@ -86,10 +86,11 @@ def invite(book: Book, name: str, device: str, days: float) -> None:
         fail(f"{owner.name} does not sign in at a provider")
     if device and (fault := device_fault(device)):
         raise click.UsageError(f"the device's name {fault}")
+    console = _console(book)
     token = SecretStr(secrets.token_urlsafe(32))
     until = time.time() + days * 86_400
     book.store.invites.add(Invite(owner.name, digest_of(token), until, device))
-    click.echo(f"{_console(book)}/welcome/{token.get_secret_value()}")
+    click.echo(f"{console}/welcome/{token.get_secret_value()}")
 
 
 def _save(book: Book, name: str, file: Path | None) -> None:
@@ -101,6 +102,8 @@ def _save(book: Book, name: str, file: Path | None) -> None:
 
 def _console(book: Book) -> str:
     """How browsers reach the console."""
-    console = getattr(book.settings, "console", None)
-    url: str = getattr(console, "url", "") or ""
-    return url.rstrip("/") or "https://ADDRESS-OF-THE-CONSOLE"
+    console = book.settings.console
+    if not console.url and not console.listen:
+        fail("there is no console: set console.listen, and console.url for owners elsewhere")
+    scheme = "https" if console.cert else "http"
+    return console.url.rstrip("/") or f"{scheme}://{console.listen}"

@@ -4,7 +4,6 @@ import math
 
 from gateway.pop3 import replies
 from tests.faults.scene import BOUND
-from tests.support.gateway import FORGETFUL
 from tests.support.mail import big, crlf_form
 from tests.support.mailbox_server import MailboxServer
 from tests.support.pop3_client import unstuffed
@@ -16,7 +15,6 @@ CORPUS = [
     b"Subject: three\r\n\r\nno line end",
 ]
 QUICK = {
-    "accounts": FORGETFUL,
     "upstream": {
         "warm": {"seconds": 0},
         "http": {
@@ -27,7 +25,7 @@ QUICK = {
             "retry_after": 1.5,
             "max_answer": 65_536,
         },
-    },
+    }
 }
 
 

@@ -60,3 +60,9 @@ def test_a_file_that_others_may_read_is_refused(key_in):
     path.chmod(0o644)
     with pytest.raises(Misconfigured, match="chmod 600"):
         Keys(path, None, {}).read()
+
+
+def test_who_asks_second_in_a_process_gets_them_too(monkeypatch, tmp_path):
+    monkeypatch.setattr("gateway.accounts.keys._OURS", [])
+    monkeypatch.setenv(VARIABLE, "key")
+    assert texts(Keys(None, None)) == texts(Keys(None, None)) == ["key"]

@@ -40,7 +40,7 @@ def meaning(*parts):
         (b"* PREAUTH hi", Status(b"*", "PREAUTH", text=b"hi")),
         (b"* OK [unclosed", Status(b"*", "OK", text=b"[unclosed")),
         (b"+", Continuation()),
-        (b"+ go", Continuation()),
+        (b"+ go", Continuation(b"go")),
         (b"* 23 EXISTS", Count(b"EXISTS", 23)),
         (b"* 5 expunge", Count(b"EXPUNGE", 5)),
         (b"* 5 EXPUNGED", Count(b"EXPUNGE", 5)),

@@ -289,7 +289,15 @@ def test_a_link_for_the_owner_of_a_mailbox(shell, kim):
     )
     shell("account", "change", kim, "--provider", "office")
     shell("invite", kim, "--device", "A B", status=2)
-    link = shell("invite", kim, "--device", "canon", "--days", "1").strip()
+    shell("invite", kim, status=1)
+    assert "there is no console" in shell.errors
+    file = shell.directory / "settings.toml"
+    file.write_text(
+        '[console]\nlisten = "127.0.0.1:8443"\nurl = "https://mail-in.example.org/"\n'
+        '[accounts]\nstore = "embedded"\n'
+    )
+    link = shell("invite", kim, "--device", "canon", "--config", str(file)).strip()
+    assert link.startswith("https://mail-in.example.org/welcome/")
     token = link.rpartition("/welcome/")[2]
     store = shell.store()
     assert store.invites.get(SecretStr(token), 0.0).device == "canon"
