@@ -94,12 +94,11 @@ def check_origin(ask: Ask, url: str) -> None:
     Raises:
         Refusal: Another site did (403).
     """
-    if ask.fetch_site not in {"", "same-origin", "none"}:
-        raise Refusal(403)
-    if ask.origin is None:
-        return
-    ours = {urlsplit(url).netloc.lower(), ask.host}
-    if urlsplit(ask.origin).netloc.lower() not in ours:
+    if ask.fetch_site in {"same-origin", "none"}:
+        return  # pages cannot choose this field
+    scheme = urlsplit(url).scheme
+    ours = {f"{scheme}://{urlsplit(url).netloc.lower()}", f"{scheme}://{ask.host}"}
+    if ask.fetch_site or (ask.origin is not None and ask.origin.lower() not in ours):
         raise Refusal(403)
 
 

@@ -22,7 +22,7 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "consent-withdrawn": "The tokens are forgotten. Devices get no mail until somebody "
         "signs in again.",
         "device-saved": "The device was changed.",
-        "device-revoked": "The device is revoked: its password does not work any more.",
+        "device-revoked": "The device is revoked: its password stops working within seconds.",
         "device-removed": "The device is gone.",
         "links-withdrawn": "None of the links works any more.",
         "provider-saved": "The provider was saved.",

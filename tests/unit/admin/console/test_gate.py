@@ -6,7 +6,7 @@ from gateway.admin.console.gate import ALLOWANCES, Gate, neighbourhood
 from gateway.admin.console.headers import POLICY
 from gateway.admin.console.pages import ROUTES
 from gateway.admin.console.web import Refusal
-from tests.support.console import NOW, Browser, Office
+from tests.support.console import NOW, PASSWORD, Browser, Office
 
 OF_ADMINISTRATORS = [route for route in ROUTES if route.who == "administrator"]
 OF_GUESTS = [route for route in ROUTES if route.who == "guest"]
@@ -72,6 +72,8 @@ def test_every_form_needs_the_token_of_its_session(admin, office, route, csrf):
         {"Origin": "null", "Sec_Fetch_Site": ""},
         {"Origin": "http://127.0.0.1:9999", "Sec_Fetch_Site": "same-site"},
         {"Origin": "http://127.0.0.1:9999", "Sec_Fetch_Site": ""},
+        {"Origin": "https://127.0.0.1:8080", "Sec_Fetch_Site": ""},
+        {"Origin": "http://127.0.0.1:8080", "Sec_Fetch_Site": "cross-site"},
     ],
 )
 def test_a_form_of_another_site_is_refused_though_its_token_is_right(admin, office, headers):
@@ -82,6 +84,22 @@ def test_a_form_of_another_site_is_refused_though_its_token_is_right(admin, offi
     assert office.store.accounts.get("scan@example.org").enabled
     assert admin.post("/account/switch", form).status == 303
     assert not office.store.accounts.get("scan@example.org").enabled
+
+
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:8080", "HTTP://127.0.0.1:8080", None])
+def test_browsers_that_do_not_say_from_where_are_known_by_their_origin(office, origin):
+    office.administrator()
+    browser = Browser(office, modern=False)
+    form = {"csrf": browser.get("/login").csrf, "name": "kim", "password": PASSWORD}
+    headers = {} if origin is None else {"Origin": origin}
+    assert browser.send("POST", "/login", form, headers).status == 303
+
+
+def test_a_form_of_ours_without_an_origin_is_known_by_what_the_browser_says(office):
+    office.administrator()
+    browser = Browser(office)
+    form = {"csrf": browser.get("/login").csrf, "name": "kim", "password": PASSWORD}
+    assert browser.post("/login", form, Origin="null").status == 303
 
 
 @pytest.mark.parametrize(
