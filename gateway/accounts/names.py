@@ -30,6 +30,16 @@ def device_fault(name: str) -> str:
     return "must be 1 to 64 of a-z, 0-9 and dashes, with no dash at its ends"
 
 
+def same_name(one: str, other: str) -> bool:
+    """Whether another system means the same user by both.
+
+    Letter case counts for nothing in ASCII alone: elsewhere folding makes one name of those
+    of two people, as of `straße` and `strasse`, or `kim` with a Kelvin sign and `kim`.
+    """
+    both_ascii = one.isascii() and other.isascii()
+    return one == other or (both_ascii and one.lower() == other.lower())
+
+
 def split(user: bytes) -> tuple[str, str]:
     """What a client calls himself: an account's name, and a device's or nothing.
 

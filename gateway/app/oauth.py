@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from gateway.accounts.model import Account
+from gateway.accounts.names import same_name
 from gateway.accounts.oauth.fetch import Fetch
 from gateway.accounts.oauth.introspection import Introspector
 from gateway.accounts.oauth.provider import Providers
@@ -105,7 +106,7 @@ def introspection(
 
     async def whose(account: Account, shown: BearerToken) -> bool:
         token = SecretStr(shown.token.get_secret_value().decode("ascii", "replace"))
-        name = (await introspector.introspect(token)).casefold()
-        return name in {account.name.casefold(), account.user.casefold()}
+        name = await introspector.introspect(token)
+        return same_name(name, account.name) or same_name(name, account.user)
 
     return whose

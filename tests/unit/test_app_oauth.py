@@ -24,7 +24,13 @@ def settings(tmp_path, **more):
 
 @pytest.mark.parametrize(
     ("name", "whose"),
-    [("kim", True), ("KIM@example.org", True), ("pat", False), ("kim@example.or", False)],
+    [
+        ("kim", True),
+        ("KIM@example.org", True),
+        ("pat", False),
+        ("kim@example.or", False),
+        ("\N{KELVIN SIGN}im", False),
+    ],
 )
 @pytest_twisted.ensureDeferred
 async def test_a_token_is_the_account_s_or_its_mailbox_s(tmp_path, name, whose):

@@ -7,6 +7,7 @@ from typing import Any
 import jwt
 from pydantic import SecretStr
 
+from gateway.accounts.names import same_name
 from gateway.accounts.oauth.causes import SignInRefused
 
 _LEEWAY = 300.0
@@ -63,7 +64,7 @@ def check_mailbox(expected: str, called: Iterable[str]) -> None:
         SignInRefused: Somebody else has signed in.
     """
     called = list(called)
-    if expected.casefold() in [name.casefold() for name in called]:
+    if any(same_name(expected, name) for name in called):
         return
     raise SignInRefused(
         "setup",

@@ -2,7 +2,14 @@
 
 import pytest
 
-from gateway.accounts.names import Route, account_fault, device_fault, split, template_fault
+from gateway.accounts.names import (
+    Route,
+    account_fault,
+    device_fault,
+    same_name,
+    split,
+    template_fault,
+)
 
 
 @pytest.mark.parametrize("name", ["kim", "kim@example.org", "Kïm Müller", "a" * 320])
@@ -77,3 +84,20 @@ def test_templates_that_do_not_do(user):
 
 def test_templates_that_do():
     assert template_fault("x-{local}@{domain}") == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Kim@Example.org", "kim@example.ORG", True),
+        ("müller", "müller", True),
+        ("müller", "MÜLLER", False),
+        ("smith", "\N{LATIN SMALL LETTER LONG S}mith", False),
+        ("kim", "\N{KELVIN SIGN}im", False),
+        ("strasse", "straße", False),
+        ("kim", "kim ", False),
+    ],
+)
+def test_which_names_are_the_same_user_elsewhere(one, other, same):
+    assert same_name(one, other) is same
+    assert same_name(other, one) is same

@@ -80,7 +80,9 @@ def test_the_right_mailbox_in_any_letter_case():
     identity.check_mailbox("kim@Example.org", ["x", "Kim@example.ORG"])
 
 
-@pytest.mark.parametrize("called", [["pat@example.org"], [], ["kim"]])
+@pytest.mark.parametrize(
+    "called", [["pat@example.org"], [], ["kim"], ["\N{KELVIN SIGN}im@example.org"]]
+)
 def test_the_wrong_mailbox_is_told_in_plain_words(called):
     with pytest.raises(SignInRefused) as caught:
         identity.check_mailbox("kim@example.org", called)
