@@ -11,7 +11,7 @@ from gateway.accounts.admission.verified import Verified
 from gateway.accounts.door import Admission
 from gateway.accounts.fence import Fence
 from gateway.accounts.model import Account, Device, Known
-from gateway.accounts.names import Route, split
+from gateway.accounts.names import Route, account_fault, split
 from gateway.accounts.passing import ClientToken
 from gateway.accounts.passwords import selector_of
 from gateway.errors import BadCredentials, ConsentMissing, Failure, Misconfigured
@@ -89,11 +89,11 @@ class DirectoryDoor:
             BadCredentials, ConsentMissing, Misconfigured, Unavailable
         """
         name, wanted = split(attempt.user)
-        known = await self._find(name.casefold())
+        known = await self._known(name)
         if known is None:
             return await self._stranger(attempt)
         if known.account.credential == "client":
-            return self._by_own_password(known, attempt)
+            return self._by_own_password(known, wanted, attempt)
         if isinstance(attempt.proof, BearerToken):
             return await self._by_own_token(known, attempt)
         device = await self._device(known, wanted, attempt)
@@ -122,12 +122,16 @@ class DirectoryDoor:
             Unavailable, Misconfigured: The directory cannot be read.
         """
         name, wanted = split(user)
-        known = await self._find(name.casefold())
+        known = await self._known(name)
         devices = [] if known is None else _candidates(known, wanted)
         able = [each for each in devices if each.scram]
         if len(able) != 1:
             return made_up_verifier(self._key, f"{name}/{wanted}".casefold())
         return scram_verifier(able[0])
+
+    async def _known(self, name: str) -> Known | None:
+        """What can be no account's name is not asked for: no database takes all octets."""
+        return None if account_fault(name) else await self._find(name.casefold())
 
     async def _stranger(self, attempt: Attempt) -> Admission:
         """A name that is not in the directory."""
@@ -140,9 +144,17 @@ class DirectoryDoor:
         await self._verified.which((), _text(attempt.proof))
         raise BadCredentials("the name is not in the directory")
 
-    def _by_own_password(self, known: Known, attempt: Attempt) -> Admission:
-        """An account whose client knows the upstream's own password."""
+    def _by_own_password(self, known: Known, wanted: str, attempt: Attempt) -> Admission:
+        """An account whose client knows the upstream's own password.
+
+        Raises:
+            BadCredentials: It is disabled; or what he showed cannot be passed on; or he calls
+                himself a device. There is none, and a guesser who thinks of a new one each
+                time would be somebody new to the throttle each time.
+        """
         _check_account(known.account)
+        if wanted:
+            raise BadCredentials(f"the account {known.account.name!r} has no devices")
         user = _octets(self._mailbox(known))
         return _passed_on(attempt, self._upstream(known), user, known.account.name)
 

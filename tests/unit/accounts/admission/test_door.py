@@ -40,6 +40,7 @@ class Scene:
     def __init__(self):
         self.known = {"kim@example.org": KNOWN}
         self.checks = 0
+        self.asked = []
         self.noted = []
         self.seen = LastSeen(self._write, now=lambda: 50.0, emit=lambda _: None)
         self.door = None
@@ -53,6 +54,7 @@ class Scene:
         )
 
     async def _find(self, key):
+        self.asked.append(key)
         return self.known.get(key)
 
     async def _run(self, check):
@@ -219,6 +221,23 @@ async def test_a_client_with_the_mailbox_s_password_is_passed_on(scene):
     assert admission.account == KIM.name
     assert not admission.proven
     await scene.refused("no digest", proof=Digest("apop", b"<1>", b"0" * 32))
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_account_without_devices_cannot_be_called_by_ever_new_names(scene):
+    """Each would be somebody new to the throttle."""
+    scene.have(replace(KIM, credential="client", password=None), devices=())
+    await scene.refused("has no devices", user=b"kim@example.org/1", proof="a guess")
+
+
+@pytest.mark.parametrize("user", [b"\xff", b"kim@example.org\xff/canon", b"k" * 321, b"k\x01m"])
+@pytest_twisted.ensureDeferred
+async def test_what_can_be_no_name_is_not_asked_for(scene, user):
+    """SQLite and PostgreSQL fail at octets that are not UTF-8, and all is remembered."""
+    scene.asked.clear()
+    await scene.refused("not in the directory", user=user)
+    assert (await scene.door.verifier(user)).device == ""
+    assert scene.asked == []
 
 
 # ---- where to
