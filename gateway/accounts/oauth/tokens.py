@@ -33,7 +33,9 @@ _NEW = 60.0
 _PAUSE = 5.0
 # A process waits for another's refresh no longer than this.
 _LONGEST = 300.0
-_SAVES = (0.2, 1.0, 5.0)
+# What a provider has given must outlast a database's restart: another process would show it
+# the old refresh token, which ends the consent where tokens rotate.
+_SAVES = (0.2, 1.0, *(5.0 for _ in range(60)))
 _Result = TypeVar("_Result")
 
 
@@ -238,6 +240,12 @@ class Keeper:
         alive.clock = self._clock
         alive.start(self._lease / 3, now=False)
         try:
+            return await self._led(state, grant)
+        finally:
+            alive.stop()
+
+    async def _led(self, state: _State, grant: Grant) -> Grant:
+        try:
             used, tokens = await self._ask(grant)
         except SignInRefused as refused:
             if refused.kind == "consent":
@@ -248,8 +256,6 @@ class Keeper:
         except (Unavailable, Misconfigured) as error:
             failure = Unavailable(error.detail)
             raise await self._failed(state, grant, failure, "") from None
-        finally:
-            alive.stop()
         fresh = renewed(grant, used, tokens, self._now())
         # Nobody sees the access token before the refresh token is on the disk.
         saved = await self._save(state, fresh)

@@ -1,6 +1,5 @@
 """Kept tokens: who refreshes when, what is written first, and what a refusal means."""
 
-from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
@@ -85,13 +84,30 @@ def test_what_could_not_be_written_is_written_by_the_next_login(ready, monkeypat
     with monkeypatch.context() as away:
         away.setattr(ready.store.grants, "save", lambda grant: _fail())
         waiting = begin(ready.keeper.token("kim"))
-        ready.clock.pump([1] * 20)
+        ready.clock.pump([1] * 400)
         with pytest.raises(Unavailable):
             result(waiting)
     assert ready.row().refresh == SecretStr("refresh-0")
     assert run(ready.keeper.token("kim")) == b"access-1"
     assert len(ready.refreshes()) == 1
     assert ready.row().refresh == SecretStr("refresh-1")
+
+
+def test_what_could_not_be_written_is_nobody_else_s_to_refresh(pair, monkeypatch):
+    """The provider would be shown a token that it has replaced, and end the consent."""
+    one, two = pair
+    one.idp.rotates = True
+    one.clock.advance(3600)
+    with monkeypatch.context() as away:
+        away.setattr(one.store.grants, "save", lambda grant: _fail())
+        logins = [begin(each.keeper.token("kim")) for each in pair]
+        one.clock.pump([0.5] * 120)
+        for each in logins:
+            with pytest.raises(Unavailable):
+                result(each)
+    one.clock.pump([0.5] * 20)
+    assert run(two.keeper.token("kim")) == b"access-1"
+    assert len(one.refreshes()) == 1
 
 
 def _fail():
@@ -410,11 +426,12 @@ def test_an_account_without_a_consent(desk):
 
 def test_an_account_without_a_provider_may_get_one(desk):
     desk.register().grant(life=0)
-    account = desk.store.accounts.get("kim")
-    desk.store.accounts.save(replace(account, provider="gone"))
+    (provider,) = desk.store.providers.all()
+    with desk.store.database.transaction() as connection:
+        connection.exec_driver_sql("DELETE FROM provider")
     with pytest.raises(Unavailable, match="no OAuth2 provider"):
         run(desk.keeper.token("kim"))
-    desk.store.accounts.save(account)
+    desk.store.providers.save(provider)
     desk.clock.advance(5)
     assert run(desk.keeper.token("kim")) == b"access-1"
 
