@@ -74,6 +74,26 @@ class StoreContract:
             with pytest.raises(NotThere):
                 work()
 
+    @pytest.mark.parametrize("change", [{"provider": "other"}, {"mailbox": "box"}])
+    def test_a_consent_is_for_one_provider_and_mailbox(self, store, change):
+        """The one's refresh token must not be shown to the other."""
+        store.accounts.add(replace(SCAN, mailbox="M\u00dcLLER"))
+        store.grants.put(GRANT)
+        for same in ({"note": "x"}, {"enabled": False}, {"mailbox": "m\u00fcller"}):
+            store.accounts.save(replace(SCAN, **{"mailbox": "M\u00dcLLER", **same}))
+            assert store.grants.get(SCAN.name) is not None
+        store.accounts.save(replace(SCAN, **{"mailbox": "M\u00dcLLER", **change}))
+        assert store.grants.get(SCAN.name) is None
+
+    def test_a_refresh_of_a_consent_that_was_removed_leaves_the_next_alone(self, store):
+        store.accounts.add(SCAN)
+        store.grants.put(replace(GRANT, obtained=1.7e9))
+        old = store.grants.get(SCAN.name)
+        store.grants.remove(SCAN.name)
+        store.grants.put(replace(GRANT, obtained=1.7e9 + 1, access=SecretStr("new")))
+        assert not store.grants.save(replace(old, access=SecretStr("of the old one")))
+        assert store.grants.get(SCAN.name).access == SecretStr("new")
+
     def test_what_belongs_to_an_account_goes_with_it(self, store):
         store.accounts.add(SCAN)
         store.devices.add(CANON)

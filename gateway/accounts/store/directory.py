@@ -1,6 +1,6 @@
 """Providers, accounts and devices in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,16 +102,23 @@ class Accounts:
                 raise AlreadyThere(f"there is an account {account.name} already") from None
 
     def save(self, account: Account) -> None:
-        """Change one.
+        """Change one. With another provider or mailbox it loses its grant, which was of those.
+
+        Kept, one provider's refresh token would be shown to the other.
 
         Raises:
             NotThere: There is none of this name.
         """
-        change = update(schema.account).where(_ACCOUNT.key == key_of(account.name))
+        this = _ACCOUNT.key == key_of(account.name)
         with self._database.transaction() as connection:
-            values = self._rows.from_account(account)
-            if not connection.execute(change.values(values)).rowcount:
+            row = connection.execute(select(schema.account).where(this)).mappings().first()
+            if row is None:
                 raise NotThere(f"there is no account {account.name}")
+            values = self._rows.from_account(account)
+            connection.execute(update(schema.account).where(this).values(values))
+            if _opened_by(row) != _opened_by(values):
+                gone = schema.grant.c.account == row["key"]
+                connection.execute(delete(schema.grant).where(gone))
 
     def remove(self, name: str) -> None:
         """Take it away with its devices, its grant and its invites; its mail stays where it is.
@@ -238,6 +245,11 @@ class Devices:
                 self._rows.to_device(row, row["account_name"])
                 for row in connection.execute(query).mappings()
             ]
+
+
+def _opened_by(row: Mapping[Any, Any]) -> tuple[str, str]:
+    """Of an account's row: what a grant is for, whatever the letter case."""
+    return row["provider"], (row["mailbox"] or row["name"]).lower()
 
 
 def _has(text: str) -> Any:

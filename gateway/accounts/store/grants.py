@@ -12,6 +12,8 @@ from gateway.accounts.store.rows import Rows, key_of
 
 _GRANT = schema.grant.c
 _Where = ColumnElement[bool]
+# Their numbers have 31 bits, and go up with each refresh.
+_FIRST_VERSIONS = 1 << 30
 
 
 class Grants:
@@ -50,7 +52,8 @@ class Grants:
 
     def put(self, grant: Grant) -> None:
         """A new consent: takes the place of what was there, whoever is refreshing that."""
-        values = self._rows.from_grant(grant) | {"version": 1, "leased_until": 0.0}
+        first = _first_version(grant)
+        values = self._rows.from_grant(grant) | {"version": first, "leased_until": 0.0}
         with self._database.transaction() as connection:
             changes = values | {"version": _GRANT.version + 1}
             upsert(connection, schema.grant, values, changes)
@@ -114,3 +117,11 @@ class Grants:
                 self._rows.to_grant(row, row["account_name"])
                 for row in connection.execute(query).mappings()
             ]
+
+
+def _first_version(grant: Grant) -> int:
+    """Another one for each consent: a refresh may be under way for one that was removed.
+
+    With the same number it would put the old tokens, perhaps another mailbox', over the new.
+    """
+    return int(grant.obtained * 1000) % _FIRST_VERSIONS + 1

@@ -144,16 +144,9 @@ async def save(site: Site, ask: Ask) -> Answer:
         made = _checked(entered, providers)
     except Wrong as wrong:
         return _form(site, ask, entered, providers, is_new=False, problem=str(wrong))
-    await site.write(lambda store: _save(store, row.account, made))
+    await site.write(lambda store: store.accounts.save(made))
     changed(site, ask, "account changed", made.name)
     return go("/account", {"name": made.name, "done": "account-saved"})
-
-
-def _save(store: Store, before: Account, after: Account) -> None:
-    store.accounts.save(after)
-    if (before.provider, before.user.lower()) != (after.provider, after.user.lower()):
-        # The tokens were for another mailbox.
-        store.grants.remove(after.name)
 
 
 def _entered(ask: Ask, before: Account) -> Account:
