@@ -9,7 +9,7 @@ a token has opened is for logins with the same token.
 import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import Field
 from twisted.internet.defer import Deferred, gatherResults
@@ -22,7 +22,7 @@ from gateway.backend.port import (
     ReusableSession,
 )
 from gateway.errors import Failure
-from gateway.maildrop import CommitPlan, Login, Maildrop, Outcome, Ref
+from gateway.maildrop import CommitPlan, Login, Maildrop, Outcome, Ref, Tokens
 from gateway.settings import Section
 
 
@@ -51,10 +51,14 @@ class WarmSettings(Section):
     )
 
 
+Prove = Callable[[], bytes]
+"""The verifier of what a session was opened by, and of the last token that it has used."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class _Parked:
     session: ReusableSession
-    proof: bytes
+    prove: Prove
     since: float
     until: float
 
@@ -102,17 +106,21 @@ class WarmConnections:
 
     async def open(self, login: Login) -> BackendSession:
         """See `gateway.backend.port.Backend.open`."""
-        proof = self._proof(login, await self._secret(login))
-        parked = await self._revived(login.user, proof)
-        if parked is None:
-            since = self._now()
-            session = await self._backend.open(login)
-        else:
-            since, session = parked.since, parked.session
-        return _WarmSession(session, self, login.user, proof, since)
+        secret = await self._secret(login)
+        parked = await self._revived(login.user, self._proof(login, secret))
+        if parked is not None:
+            return _WarmSession(parked.session, self, login.user, parked.prove, parked.since)
+        shown = None if login.tokens is None else _Shown(login.tokens, secret)
+        since = self._now()
+        session = await self._backend.open(replace(login, tokens=shown))
+
+        def prove() -> bytes:
+            return self._proof(login, secret if shown is None else shown.last)
+
+        return _WarmSession(session, self, login.user, prove, since)
 
     async def park(
-        self, user: bytes, proof: bytes, since: float, session: ReusableSession
+        self, user: bytes, prove: Prove, since: float, session: ReusableSession
     ) -> None:
         """Keep a session if it is fit for it, else close it."""
         now = self._now()
@@ -123,7 +131,7 @@ class WarmConnections:
             return
         session.rest()
         surplus = [self._parked.pop((self._upstream, user), None)]
-        self._parked[self._upstream, user] = _Parked(session, proof, since, until)
+        self._parked[self._upstream, user] = _Parked(session, prove, since, until)
         while len(self._parked) > self._settings.connections:
             surplus.append(self._parked.popitem(last=False)[1])
         await _close(parked for parked in surplus if parked is not None)
@@ -167,7 +175,7 @@ class WarmConnections:
     async def _revived(self, user: bytes, proof: bytes) -> _Parked | None:
         place = (self._upstream, user)
         parked = self._parked.get(place)
-        if parked is None or not hmac.compare_digest(parked.proof, proof):
+        if parked is None or not hmac.compare_digest(parked.prove(), proof):
             return None
         del self._parked[place]
         if parked.until > self._now() and parked.session.reusable:
@@ -181,6 +189,26 @@ class WarmConnections:
         return None
 
 
+class _Shown:
+    """Tokens, and the last one that was shown to the upstream: see `gateway.maildrop.Tokens`.
+
+    A session that a second one has opened, as the first was refused, is not for who shows the
+    first.
+    """
+
+    def __init__(self, tokens: Tokens, first: bytes) -> None:
+        self._tokens = tokens
+        self.last = first
+
+    async def token(self) -> bytes:
+        self.last = await self._tokens.token()
+        return self.last
+
+    async def renew(self, refused: bytes) -> bytes:
+        self.last = await self._tokens.renew(refused)
+        return self.last
+
+
 async def _close(kept: Iterable[_Parked]) -> None:
     """All at once: a server that does not answer must not hold up one after the other."""
     await gatherResults([Deferred.fromCoroutine(each.session.close()) for each in kept])
@@ -189,21 +217,21 @@ async def _close(kept: Iterable[_Parked]) -> None:
 class _WarmSession:
     """Passes everything on, and is parked instead of closed."""
 
-    __slots__ = ("_closed", "_home", "_proof", "_session", "_since", "_user", "at_hand")
+    __slots__ = ("_closed", "_home", "_prove", "_session", "_since", "_user", "at_hand")
 
     def __init__(
         self,
         session: ReusableSession,
         home: WarmConnections,
         user: bytes,
-        proof: bytes,
+        prove: Prove,
         since: float,
     ) -> None:
         self._session = session
         self.at_hand = getattr(session, "at_hand", None)
         self._home = home
         self._user = user
-        self._proof = proof
+        self._prove = prove
         self._since = since
         self._closed = False
 
@@ -223,4 +251,4 @@ class _WarmSession:
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
-            await self._home.park(self._user, self._proof, self._since, self._session)
+            await self._home.park(self._user, self._prove, self._since, self._session)

@@ -49,6 +49,7 @@ class Upstream:
         self.logins = []
         self.sessions = []
         self.answer = None
+        self.renews = False
 
     async def open(self, login):
         self.logins.append(login.user)
@@ -57,6 +58,9 @@ class Upstream:
         known = self.passwords.get(login.user, SECRET)
         if login.tokens is None and login.password.get_secret_value() != known:
             raise BadCredentials("no")
+        self.tokens = login.tokens
+        if self.renews:
+            await login.tokens.renew(await login.tokens.token())
         self.sessions.append(Session(len(self.sessions)))
         return self.sessions[-1]
 
@@ -72,6 +76,12 @@ class Tokens:
     async def token(self):
         if isinstance(self.now, Exception):
             raise self.now
+        return self.now
+
+
+class Renewing(Tokens):
+    async def renew(self, refused):
+        self.now = b"after " + refused
         return self.now
 
 
@@ -153,6 +163,20 @@ async def test_another_token_gets_another(place):
     assert await place.poll(password=b"", tokens=Tokens()) == 0
     assert await place.poll(password=b"", tokens=Tokens(b"forged")) == 1
     assert place.upstream.logins == [b"ann"] * 2
+
+
+@pytest.mark.parametrize("when", ["at login", "later"])
+@pytest_twisted.ensureDeferred
+async def test_a_token_that_was_refused_opens_nothing_that_another_has_opened(place, when):
+    """It may have been stolen, and revoked; the account's own next one takes its place."""
+    place.upstream.renews = when == "at login"
+    session = await place.login(password=b"", tokens=Renewing())
+    if when == "later":
+        await place.upstream.tokens.renew(b"token")
+    await session.close()
+    place.upstream.renews = False
+    assert await place.poll(password=b"", tokens=Tokens(b"after token")) == 0
+    assert await place.poll(password=b"", tokens=Tokens(b"token")) == 1
 
 
 @pytest_twisted.ensureDeferred
