@@ -116,7 +116,8 @@ class DirectoryDoor:
     async def verifier(self, user: bytes) -> ScramVerifier:
         """See `Door.verifier`.
 
-        Without a device's name it is that of the only device which has one.
+        Without a device's name it is that of the only device which has one; those that are
+        revoked do not count beside one that is not.
 
         Raises:
             Unavailable, Misconfigured: The directory cannot be read.
@@ -125,6 +126,7 @@ class DirectoryDoor:
         known = await self._known(name)
         devices = [] if known is None else _candidates(known, wanted)
         able = [each for each in devices if each.scram]
+        able = [each for each in able if each.revoked is None] or able
         if len(able) != 1:
             return made_up_verifier(self._key, f"{name}/{wanted}".casefold())
         return scram_verifier(able[0])

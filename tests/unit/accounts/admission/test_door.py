@@ -359,6 +359,17 @@ async def test_between_two_devices_with_verifiers_the_name_must_tell(scene):
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_revoked_device_does_not_stand_in_the_way_of_its_successor(scene):
+    second, _ = with_new_password(replace(MADE, name="second"), keep=False, scram=True)
+    gone = replace(CANON, revoked=9.0)
+    scene.have(devices=(gone, second))
+    assert (await scene.door.verifier(b"kim@example.org")).device == "second"
+    scene.have(devices=(gone,))
+    assert (await scene.door.verifier(b"kim@example.org")).device == "canon"
+    await scene.refused("is revoked", proof=Scram("canon", proven=True))
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_verifier_that_cannot_be_read_is_our_mistake(scene):
     scene.have(devices=(replace(CANON, scram="nonsense"),))
     with pytest.raises(Misconfigured, match="SCRAM"):

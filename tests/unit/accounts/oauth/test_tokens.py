@@ -1,6 +1,5 @@
 """Kept tokens: who refreshes when, what is written first, and what a refusal means."""
 
-
 import pytest
 from pydantic import SecretStr
 from twisted.internet.defer import Deferred
