@@ -9,7 +9,13 @@ from gateway.access.journal import Journal
 from gateway.access.lease import Lease, LeaseStore
 from gateway.accounts.door import Admission, Door
 from gateway.backend.port import Backend, BackendSession
-from gateway.errors import BadCredentials, ConsentMissing, Failure, Unavailable
+from gateway.errors import (
+    BadCredentials,
+    ConsentMissing,
+    Failure,
+    Misconfigured,
+    Unavailable,
+)
 from gateway.maildrop import (
     Attempt,
     BearerToken,
@@ -105,7 +111,7 @@ class Opener:
         """
         admission = await self._door.admit(attempt)
         try:
-            opened = await self._open(admission)
+            opened = await self._open(attempt, admission)
         except Failure as failure:
             await self._door.ended(attempt, admission, failure)
             told = _as_told(failure, attempt, admission)
@@ -121,8 +127,14 @@ class Opener:
             raise
         return opened
 
-    async def _open(self, admission: Admission) -> OpenMaildrop:
+    async def _open(self, attempt: Attempt, admission: Admission) -> OpenMaildrop:
         backend = self._backends(admission.upstream)
+        if _by_own_token(attempt, admission) and not backend.checks_name:
+            # By a token of his own anybody could hold the lease of any name.
+            raise Misconfigured(
+                "a client's own token tells this upstream whose mailbox it is, and not whether "
+                "the name is right: it must be asked about (accounts.introspection)"
+            )
         upstream = await backend.open(admission.login)
         try:
             return await self._lease(admission, upstream)
@@ -170,10 +182,14 @@ def _as_told(failure: Failure, attempt: Attempt, admission: Admission) -> Failur
     """
     if isinstance(failure, BadCredentials) and admission.proven:
         return ConsentMissing(failure.detail)
-    own_token = isinstance(attempt.proof, BearerToken) and not admission.proven
-    if isinstance(failure, ConsentMissing) and own_token:
+    if isinstance(failure, ConsentMissing) and _by_own_token(attempt, admission):
         return BadCredentials(failure.detail)
     return failure
+
+
+def _by_own_token(attempt: Attempt, admission: Admission) -> bool:
+    """Whether the client shows a token that only the upstream can check."""
+    return isinstance(attempt.proof, BearerToken) and not admission.proven
 
 
 def account_of(login: Login, upstream: str) -> str:

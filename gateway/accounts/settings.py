@@ -109,7 +109,8 @@ class AccountsSettings(Section):
         default=False,
         description="Whether clients may show an access token of their own (AUTH OAUTHBEARER "
         "and XOAUTH2), which is passed on to the upstream. For upstreams that take such "
-        "tokens.",
+        "tokens, and see whether the name is the token's: IMAP, Gmail and Graph by name. "
+        "Before others it must be asked about (`accounts.introspection`).",
     )
     scram: bool = Field(
         default=True,

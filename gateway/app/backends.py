@@ -59,10 +59,17 @@ class Backends:
         self._own = None if upstream.url == NOWHERE else self._make(settings)
 
     def trust(self, settings: Settings) -> None:
-        """Take the URLs of the settings file for those that may name files of this machine."""
+        """Take the URLs of the settings file for those that may name files of this machine.
+
+        What is not in it any more is looked at anew when it is asked for.
+        """
+        before = self._trusted
         routes = (each.upstream for each in settings.routes)
         accounts = (each.upstream for each in settings.accounts.account)
         self._trusted = frozenset(map(canonical, (*routes, *accounts)))
+        for url in before - self._trusted:
+            if url in self._drivers:
+                self._drop(url)
 
     def get(self, url: str) -> Backend:
         """The driver of a URL; empty for that of the settings.
@@ -77,8 +84,7 @@ class Backends:
         if url not in self._drivers:
             self._drivers[url] = self._make(self._settings_for(url))
             if len(self._drivers) > _MOST:
-                _, (_, driver) = self._drivers.popitem(last=False)
-                Deferred.fromCoroutine(_close(driver))
+                self._drop(next(iter(self._drivers)))
         self._drivers.move_to_end(url)
         return self._drivers[url][0]
 
@@ -92,6 +98,10 @@ class Backends:
         """Close all that is kept, and keep nothing any more."""
         for each in self._warm():
             await each.stop()
+
+    def _drop(self, url: str) -> None:
+        _, driver = self._drivers.pop(url)
+        Deferred.fromCoroutine(_close(driver))
 
     def _warm(self) -> Iterable[WarmConnections]:
         made = [*([self._own] if self._own else []), *self._drivers.values()]

@@ -128,16 +128,16 @@ def _profile(parts: _Parts) -> ReusableBackend:
 def _graph(parts: _Parts) -> ReusableBackend:
     url, settings = parts.settings.upstream.url, parts.settings.upstream.graph
     room = parts.room(url.origin if url.host else "https://graph.microsoft.com")
-    return HttpBackend(room, partial(connect_graph, settings=settings, emit=room.emit))
+    connect = partial(connect_graph, settings=settings, emit=room.emit)
+    return HttpBackend(room, connect, by_name=settings.mailbox == "name")
 
 
 def _gmail(parts: _Parts) -> ReusableBackend:
     url, settings = parts.settings.upstream.url, parts.settings.upstream.gmail
     room = parts.room(url.origin if url.host else "https://gmail.googleapis.com")
     quota = Quota(settings, parts.reactor)
-    return HttpBackend(
-        room, partial(connect_gmail, settings=settings, quota=quota, emit=room.emit)
-    )
+    connect = partial(connect_gmail, settings=settings, quota=quota, emit=room.emit)
+    return HttpBackend(room, connect, by_name=settings.mailbox == "name")
 
 
 def _maildir(settings: Settings, reactor: Any, emit: Emitter) -> Backend:

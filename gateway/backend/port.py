@@ -122,7 +122,14 @@ class ReadsAhead(BackendSession, Protocol):
 
 
 class Backend(Protocol):
-    """A kind of upstream, configured."""
+    """A kind of upstream, configured.
+
+    Attributes:
+        checks_name: Whether an access token opens the mailbox of the login's name alone;
+            else it opens its owner's, whatever the name.
+    """
+
+    checks_name: bool
 
     async def open(self, login: Login) -> BackendSession:
         """Connect and log in.
@@ -152,6 +159,8 @@ class ReusableSession(BackendSession, Protocol):
 
 class ReusableBackend(Protocol):
     """A kind of upstream whose sessions can be kept."""
+
+    checks_name: bool
 
     async def open(self, login: Login) -> ReusableSession:
         """See `Backend`."""

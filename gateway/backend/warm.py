@@ -93,6 +93,7 @@ class WarmConnections:
         shelf: Shelf | None = None,
     ) -> None:
         self._backend = backend
+        self.checks_name = backend.checks_name
         self._settings = settings
         self._now = now
         self._key = key

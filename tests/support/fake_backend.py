@@ -57,6 +57,8 @@ class FakeBackend:
         announce: False announces estimates (octets + 1) and leaves `begin` without a number.
     """
 
+    checks_name = True
+
     def __init__(self, messages=(), user=b"user", password=b"password", *, announce=True):
         self.messages = dict(enumerate(messages, 1))
         self.user, self.password, self.announce = user, password, announce

@@ -105,6 +105,40 @@ def test_the_settings_file_may_name_a_maildir_that_has_a_password(make, maildir,
     assert isinstance(driver(backends.get(maildir)), MaildirBackend)
 
 
+def test_a_maildir_that_left_the_settings_file_is_the_database_s_to_name_no_more(
+    make, maildir, tmp_path
+):
+    password = tmp_path / "password"
+    password.write_text("secret")
+    kept = {"match": "kept.example.org", "upstream": "imaps://kept.example.org:993"}
+    values = {"upstream__maildir__password_file": str(password)}
+    backends = make(routes=[{"match": "*", "upstream": maildir}, kept], **values)
+    backends.get(maildir)
+    mine = backends.get("imaps://kept.example.org:993")
+    given = {"state.dir": str(tmp_path), "accounts.store": "embedded", "routes": [kept]}
+    backends.trust(load(None, given))
+    assert backends.get("imaps://kept.example.org:993") is mine
+    with pytest.raises(Misconfigured, match="names a file"):
+        backends.get(maildir)
+    backends.trust(load(None, given | {"routes": []}))
+
+
+@pytest.mark.parametrize(
+    ("url", "values", "checks"),
+    [
+        ("imaps://x.example.org", {}, True),
+        ("gmail://", {}, True),
+        ("gmail://", {"upstream__gmail__mailbox": "me"}, False),
+        ("graph://contoso.onmicrosoft.com", {}, False),
+        ("graph://contoso.onmicrosoft.com", {"upstream__graph__mailbox": "name"}, True),
+        ("jmap+https://x.example.org", {}, False),
+    ],
+)
+def test_where_a_token_opens_the_mailbox_of_the_name_alone(make, url, values, checks):
+    backend = make(**values).get(url)
+    assert (backend.checks_name, driver(backend).checks_name) == (checks, checks)
+
+
 def test_there_are_not_more_than_some(make, monkeypatch):
     monkeypatch.setattr("gateway.app.backends._MOST", 2)
     backends = make()

@@ -81,6 +81,8 @@ class MaildirBackend:
         emit: Where events go.
     """
 
+    checks_name = True
+
     def __init__(
         self,
         directory: Path,

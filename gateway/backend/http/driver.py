@@ -83,9 +83,11 @@ class HttpBackend:
     Args:
         room: What its sessions share.
         connect: The driver.
+        by_name: Whether the mailbox is asked for by the login's name.
     """
 
-    def __init__(self, room: Room, connect: Connect) -> None:
+    def __init__(self, room: Room, connect: Connect, *, by_name: bool = False) -> None:
+        self.checks_name = by_name
         self._room = room
         self._connect = connect
 

@@ -28,6 +28,8 @@ class ImapBackend:
         budget: For messages asked for ahead, if several servers share one.
     """
 
+    checks_name = True
+
     def __init__(
         self,
         upstream: Upstream,

@@ -295,6 +295,16 @@ def test_a_token_of_the_client_that_is_refused_is_the_clients_to_renew(world):
         run(opener(world, Directory()).open(attempt))
 
 
+def test_a_token_that_opens_its_owners_mailbox_under_any_name_takes_no_lease(world):
+    """Whoever has one of his own could keep everybody else out."""
+    world.upstream.checks_name = False
+    attempt = Attempt(b"ann", BearerToken(SecretBytes(b"abc")))
+    with pytest.raises(Misconfigured, match="introspection"):
+        run(world.opener.open(attempt))
+    assert world.upstream.calls == []
+    run(opener(world, Directory()).open(attempt))
+
+
 @pytest.mark.parametrize(
     ("error", "told"), [(Unavailable, Unavailable), (RuntimeError, Unavailable)]
 )

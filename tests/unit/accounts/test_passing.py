@@ -34,6 +34,8 @@ def test_a_token_is_shown_to_the_upstream_and_cannot_be_renewed():
 class Upstream:
     """Knows one token; its sessions can be kept."""
 
+    checks_name = True
+
     def __init__(self):
         self.asked = 0
 

@@ -44,6 +44,8 @@ class Session:
 
 
 class Upstream:
+    checks_name = True
+
     def __init__(self):
         self.passwords = {}
         self.logins = []

@@ -48,6 +48,8 @@ class FakeUpstream:
     themselves. `calls` are the steps in order, `plans` what commit was asked for.
     """
 
+    checks_name = True
+
     def __init__(self, messages=(ONE, TWO, THREE)):
         self.mail = dict(enumerate(messages, 11))
         self.epoch = "7"
