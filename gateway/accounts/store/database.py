@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Never, TypeVar
 
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, Table, create_engine, event
@@ -21,6 +21,7 @@ _BUSY_SECONDS = 5.0
 _CONNECTIONS = 8
 _CONNECT_SECONDS = 10
 _PATIENCE_MS = 15_000
+_ANSWER_SECONDS = 16.0
 _INSERTS: Mapping[str, Any] = MappingProxyType(
     {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 )
@@ -100,6 +101,8 @@ class Runner:
     but to write, it may have to wait for another process, and for the disk. Another may
     always be slow. What may wait does so in a thread.
 
+    A server that is gone without a word keeps its threads; nobody waits for them for ever.
+
     Args:
         database: Which.
         reactor: To come back to.
@@ -113,17 +116,27 @@ class Runner:
         self._pool.start()
 
     async def run(self, work: Callable[[], _Result]) -> _Result:
-        """The result of work that only reads; raises what it raises."""
+        """The result of work that only reads; raises what it raises, and as `write`."""
         return work() if self._at_once else await self.write(work)
 
     async def write(self, work: Callable[[], _Result]) -> _Result:
-        """The result of work that writes; raises what it raises."""
+        """The result of work that writes; raises what it raises.
+
+        Raises:
+            Unavailable: A server does not answer; the work may yet be done.
+        """
         done: Deferred[_Result] = deferToThreadPool(self._reactor, self._pool, work)
+        if not self._at_once:
+            done.addTimeout(_ANSWER_SECONDS, self._reactor, _in_time)
         return await done
 
     def stop(self) -> None:
         """End the threads, when they have done what they do."""
         self._pool.stop()
+
+
+def _in_time(_: object, seconds: float) -> Never:
+    raise Unavailable(f"accounts: the database does not answer within {seconds:g} seconds")
 
 
 def upsert(
@@ -202,5 +215,10 @@ def _postgresql(url: URL) -> Engine:
         connect_args={
             "connect_timeout": _CONNECT_SECONDS,
             "options": f"-c statement_timeout={_PATIENCE_MS}",
+            # That is the server's; this machine notices that there is none any more.
+            "tcp_user_timeout": _PATIENCE_MS,
+            "keepalives_idle": _CONNECT_SECONDS,
+            "keepalives_interval": _CONNECT_SECONDS,
+            "keepalives_count": 2,
         },
     )
