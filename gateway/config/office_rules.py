@@ -74,6 +74,17 @@ def _console_url(settings: Settings) -> Iterator[Breach]:
         )
 
 
+def _url_behind_proxy(settings: Settings) -> Iterator[Breach]:
+    """Without it cookies would not be for TLS alone, and links would lead to our own port."""
+    console = settings.console
+    if console.listen and console.behind_proxy and not console.url.startswith("https://"):
+        yield Breach(
+            "console.url",
+            "must tell how browsers reach the proxy" if console.url else "is missing",
+            "behind a proxy with TLS give its address: https://HOST or https://HOST:PORT",
+        )
+
+
 def _is_origin(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -102,5 +113,6 @@ OFFICE_RULES = (
     Rule(("console.listen", "console.behind_proxy", *_PAIR), _console_tls),
     Rule(_PAIR, _console_files),
     Rule(("console.url",), _console_url),
+    Rule(("console.listen", "console.behind_proxy", "console.url"), _url_behind_proxy),
     Rule(("console.listen", "accounts", "accounts.store"), _console_directory),
 )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.admin.console.happenings import HAPPENINGS
 from gateway.admin.live import Trouble
 
 
@@ -165,7 +166,9 @@ _UNKNOWN = Cause("", "", "Something went wrong.", "The detail and the log say mo
 
 
 def cause_of(trouble: Trouble) -> Cause:
-    """The first row that fits."""
+    """The first row that fits, or what the event itself means."""
+    if not trouble.failure and trouble.event in HAPPENINGS:
+        return Cause("", "", *HAPPENINGS[trouble.event])
     return explain(trouble.failure, trouble.detail)
 
 

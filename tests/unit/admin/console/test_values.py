@@ -1,16 +1,22 @@
 """Words, hours, plots, causes, places and recipes: values alone."""
 
+import pkgutil
+from dataclasses import fields
+from importlib import import_module
 from xml.etree import ElementTree as ET
 
 import pytest
 
+import gateway
 from gateway import errors
 from gateway.admin.console import causes, words
+from gateway.admin.console.happenings import HAPPENINGS
 from gateway.admin.console.hours import by_hour
 from gateway.admin.console.place import place_of
 from gateway.admin.console.plots import Bars, nice
 from gateway.admin.console.recipes import recipes
 from gateway.admin.live import Sample, Trouble
+from gateway.telemetry import Event
 
 HOUR = 3600
 START = 500_000 * HOUR
@@ -153,6 +159,31 @@ def test_every_failure_has_a_cause_and_an_action(failure):
 )
 def test_details_make_a_cause_plainer(failure, detail, told):
     assert told in causes.explain(failure, detail).meaning
+
+
+def bad_events():
+    for module in pkgutil.walk_packages(gateway.__path__, "gateway."):
+        if module.name != "gateway.__main__":
+            import_module(module.name)
+    return {
+        each.name()
+        for each in Event.__subclasses__()
+        if each.__module__.startswith("gateway.")
+        and each.level in {"warning", "error"}
+        and "failure" not in {field.name for field in fields(each)}
+    }
+
+
+def test_every_bad_event_is_said_in_plain_words():
+    assert bad_events() == set(HAPPENINGS)
+
+
+def test_an_event_without_a_failure_is_explained_by_its_name():
+    cause = causes.cause_of(Trouble(0, "locked_out", "", "", "", "", ""))
+    assert "locked" in cause.meaning
+    assert causes.cause_of(Trouble(0, "new_event", "", "", "", "", "")).meaning.startswith(
+        "Some"
+    )
 
 
 def test_like_failures_are_one_row():
