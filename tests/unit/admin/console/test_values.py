@@ -1,16 +1,22 @@
 """Words, hours, plots, causes, places and recipes: values alone."""
 
+import pkgutil
+from dataclasses import fields
+from importlib import import_module
 from xml.etree import ElementTree as ET
 
 import pytest
 
+import gateway
 from gateway import errors
 from gateway.admin.console import causes, words
+from gateway.admin.console.happenings import ELSEWHERE, HAPPENINGS
 from gateway.admin.console.hours import by_hour
 from gateway.admin.console.place import place_of
 from gateway.admin.console.plots import Bars, nice
 from gateway.admin.console.recipes import recipes
 from gateway.admin.live import Sample, Trouble
+from gateway.telemetry import Event
 
 HOUR = 3600
 START = 500_000 * HOUR
@@ -166,6 +172,33 @@ def test_like_failures_are_one_row():
         (3, 9, ("a", "b")),
         (1, 8, ()),
     ]
+
+
+def events_without_a_failure():
+    for module in pkgutil.walk_packages(gateway.__path__, "gateway."):
+        # The second is run by alembic alone.
+        if module.name not in {"gateway.__main__", "gateway.accounts.store.migrations.env"}:
+            import_module(module.name)
+    return {
+        event.name()
+        for event in Event.__subclasses__()
+        if event.__module__.startswith("gateway.")
+        and event.level in {"warning", "error"}
+        and "failure" not in {each.name for each in fields(event)}
+    }
+
+
+def test_every_event_that_names_no_failure_is_told_in_plain_words_or_elsewhere():
+    assert events_without_a_failure() == HAPPENINGS.keys() | ELSEWHERE
+    assert not HAPPENINGS.keys() & ELSEWHERE
+
+
+def test_what_is_no_failure_is_not_among_what_failed():
+    harmless = Trouble(9, "setup_awaits", "", "", "", "", "")
+    lost = Trouble(8, "upstream_lost", "", "kim", "", "u", "")
+    assert causes.grouped([harmless]) == []
+    (row,) = causes.grouped([harmless, lost])
+    assert "hung up" in row.cause.meaning
 
 
 @pytest.mark.parametrize(
