@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import WrappingFactory
 from twisted.python.failure import Failure as TwistedFailure
 from twisted.web.http import HTTPChannel
@@ -105,8 +105,16 @@ class _Limited(WrappingFactory):
     """No more connections at a time than a small machine bears."""
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        """None closes the connection at once."""
-        return None if len(self.protocols) >= _CONNECTIONS else super().buildProtocol(addr)
+        """One too many gets what hangs up: TLS around us cannot do with None."""
+        if len(self.protocols) >= _CONNECTIONS:
+            return _Refused()
+        return super().buildProtocol(addr)
+
+
+class _Refused(Protocol):
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        transport.abortConnection()
 
 
 def bounded_site(resource: Any, reactor: Any, *, behind_proxy: bool = False) -> Any:

@@ -74,6 +74,23 @@ def _console_url(settings: Settings) -> Iterator[Breach]:
         )
 
 
+def _console_url_for_tls(settings: Settings) -> Iterator[Breach]:
+    console = settings.console
+    if console.behind_proxy and not console.url:
+        yield Breach(
+            "console.behind_proxy",
+            "needs console.url: nothing else tells how browsers reach the proxy",
+            'set url = "https://HOST" in [console]',
+        )
+    has_tls = console.behind_proxy or console.cert is not None
+    if has_tls and console.url.startswith("http:"):
+        yield Breach(
+            "console.url",
+            "is without TLS, and so would be the console's cookies",
+            "write https:// as browsers reach the console",
+        )
+
+
 def _is_origin(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -102,5 +119,6 @@ OFFICE_RULES = (
     Rule(("console.listen", "console.behind_proxy", *_PAIR), _console_tls),
     Rule(_PAIR, _console_files),
     Rule(("console.url",), _console_url),
+    Rule(("console.url", "console.behind_proxy", *_PAIR), _console_url_for_tls),
     Rule(("console.listen", "accounts", "accounts.store"), _console_directory),
 )
