@@ -3,6 +3,7 @@
 from io import BytesIO
 from ipaddress import ip_address
 from typing import Any, cast
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress
@@ -39,11 +40,14 @@ class BoundedRequest(Request):
             self.transport.abortConnection()
 
     def process(self) -> None:
-        """Answer; what was too large is not looked at."""
-        if self._taken <= _LONGEST_BODY:
+        """Answer; what was too large, or is no text, is not looked at."""
+        if self._taken > _LONGEST_BODY:
+            self.setResponseCode(413)
+        elif not _is_text(self.path) or not _is_text(self.getRequestHostname()):
+            self.setResponseCode(400)
+        else:
             super().process()  # type: ignore[no-untyped-call]
             return
-        self.setResponseCode(413)
         self.finish()  # type: ignore[no-untyped-call]
 
     def setHeader(self, name: Any, value: Any) -> None:  # noqa: N802 - Twisted's name
@@ -131,6 +135,15 @@ def bounded_site(resource: Any, reactor: Any, *, behind_proxy: bool = False) -> 
     site = make(resource, requestFactory=BoundedRequest, timeout=_IDLE_SECONDS, reactor=reactor)
     site.behind_proxy = behind_proxy
     return limited(site)
+
+
+def _is_text(octets: bytes) -> bool:
+    """Klein would fill the log with each URL that is none."""
+    try:
+        unquote_to_bytes(octets).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _address(text: str) -> IAddress | None:

@@ -81,6 +81,17 @@ def test_a_form_is_read():
     assert bench.echo.seen == [{b"a": [b"b"]}]
 
 
+@pytest.mark.parametrize(
+    ("path", "host"), [(b"/%ff", b"x"), (b"/\xff", b"x"), (b"/", b"\xff"), (b"/", b"\xff:80")]
+)
+def test_what_is_no_text_is_refused_without_a_line_in_the_log(path, host):
+    """The resource would raise, and anybody could fill the disk with tracebacks."""
+    bench = Bench()
+    answer = bench.send(b"GET %b HTTP/1.1" % path, b"Host: " + host)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert bench.echo.seen == []
+
+
 def test_one_that_trickles_in_is_cut_off_in_time():
     """Each octet would restart a time-out of idleness."""
     bench = Bench()
