@@ -41,9 +41,10 @@ class BoundedRequest(Request):
 
     def process(self) -> None:
         """Answer; what was too large, or is no text, is not looked at."""
+        host: Any = self.getRequestHostname  # has no types
         if self._taken > _LONGEST_BODY:
             self.setResponseCode(413)
-        elif not _is_text(self.path) or not _is_text(self.getRequestHostname()):
+        elif not _is_text(self.path) or not _is_text(host()):
             self.setResponseCode(400)
         else:
             super().process()  # type: ignore[no-untyped-call]
