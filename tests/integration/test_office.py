@@ -344,7 +344,7 @@ class TestAddresses:
         scene = start(flags=CONSOLE)
         assert scene.gateway.ready_line.startswith("pop3-gateway ready: pop3 127.0.0.1:")
         assert scene.gateway.console.startswith("http://127.0.0.1:")
-        assert office.get(scene.gateway.console)[0] == 200
+        assert office.get(f"{scene.gateway.console}/setup")[0] == 200
 
     def test_metrics_are_not_at_the_console_s_address(self, start):
         scene = start(flags=[*CONSOLE, "--metrics", f"127.0.0.1:{free_port()}"])
@@ -361,7 +361,7 @@ class TestAddresses:
         assert f"console https://{place}" in scene.gateway.ready_line
         assert "metrics" not in scene.gateway.ready_line
         assert "pop3_gateway_" in office.get(f"https://{place}/metrics")[1]
-        assert office.get(f"https://{place}/")[0] == 200
+        assert office.get(f"https://{place}/setup")[0] == 200
 
     def test_the_console_s_certificate_is_read_again(self, start, certificates):
         pair = certificates.server
@@ -374,7 +374,7 @@ class TestAddresses:
             scene.gateway.wait_for_log(str(pair.certificate))
         finally:
             pair.certificate.write_bytes(before)
-        assert office.get(scene.gateway.console)[0] == 200
+        assert office.get(f"{scene.gateway.console}/setup")[0] == 200
 
     def test_a_pop3_client_may_offer_a_protocol_inside_tls(self, start, certificates):
         """Browsers and curl offer HTTP's by ALPN, some mail programs `pop3`."""
