@@ -74,16 +74,20 @@ def _console_url(settings: Settings) -> Iterator[Breach]:
         )
 
 
-def _console_url_for_tls(settings: Settings) -> Iterator[Breach]:
+def _url_behind_proxy(settings: Settings) -> Iterator[Breach]:
+    """Without it cookies would not be for TLS alone, and links would lead to our own port."""
     console = settings.console
-    if console.behind_proxy and not console.url:
+    if console.listen and console.behind_proxy and not console.url.startswith("https://"):
         yield Breach(
-            "console.behind_proxy",
-            "needs console.url: nothing else tells how browsers reach the proxy",
-            'set url = "https://HOST" in [console]',
+            "console.url",
+            "must tell how browsers reach the proxy" if console.url else "is missing",
+            "behind a proxy with TLS give its address: https://HOST or https://HOST:PORT",
         )
-    has_tls = console.behind_proxy or console.cert is not None
-    if has_tls and console.url.startswith("http:"):
+
+
+def _url_with_certificate(settings: Settings) -> Iterator[Breach]:
+    console = settings.console
+    if console.cert is not None and console.url.startswith("http:"):
         yield Breach(
             "console.url",
             "is without TLS, and so would be the console's cookies",
@@ -119,6 +123,7 @@ OFFICE_RULES = (
     Rule(("console.listen", "console.behind_proxy", *_PAIR), _console_tls),
     Rule(_PAIR, _console_files),
     Rule(("console.url",), _console_url),
-    Rule(("console.url", "console.behind_proxy", *_PAIR), _console_url_for_tls),
+    Rule(("console.listen", "console.behind_proxy", "console.url"), _url_behind_proxy),
+    Rule(("console.url", *_PAIR), _url_with_certificate),
     Rule(("console.listen", "accounts", "accounts.store"), _console_directory),
 )

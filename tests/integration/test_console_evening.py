@@ -39,7 +39,7 @@ def mail(idp):
 @pytest.fixture(scope="module")
 def gateway():
     settings = {
-        "accounts": {"cache": 0.2},
+        "accounts": {"cache": 0.2, "throttle": {"enabled": True}},
         "upstream": {"warm": {"seconds": 0}},
         "console": {"pop3_host": "pop.example.org", "pop3_tls_port": 995},
         "log": {"level": "debug"},
@@ -200,6 +200,19 @@ def test_a_live_session_is_seen_and_ended_and_nothing_is_deleted(
         assert "Nothing was deleted" in page.get_by_role("status").inner_text()
         assert client.rest() == b""
     assert by_curl(gateway, "scan", device_password).stdout == MAIL
+
+
+def test_wrong_passwords_are_seen_and_lifted(gateway, page, device_password):
+    for number in range(2, 4):
+        assert by_curl(gateway, "scan", f"wrong-{number}").returncode == 67
+    page.goto(f"{gateway.console}/locks")
+    row = page.get_by_role("row", name="scan").first
+    assert "2 different wrong passwords" in row.inner_text()
+    row.get_by_role("button", name="Lift").click()
+    assert page.get_by_role("status").inner_text() == "It was lifted."
+    assert page.get_by_role("row", name="scan").count() == 0
+    page.goto(gateway.console)
+    assert page.get_by_text("A wrong name or password.").is_visible()
 
 
 def test_the_wrong_owner_is_told_so_and_tries_again(evening, page):

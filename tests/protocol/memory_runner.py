@@ -12,6 +12,7 @@ from gateway.server.connection import Pop3Connection
 from gateway.server.deeds import Deeds
 from gateway.server.entrance import Listener, Surroundings
 from gateway.server.events import InternalError
+from gateway.server.record import Record
 from gateway.server.settings import LimitSettings
 from gateway.telemetry import Emitter
 from tests.protocol.pure_runner import FakeRunner
@@ -143,8 +144,9 @@ class MemoryRunner(FakeRunner):
         shared = Surroundings(self.rules, self.limits, deeds, self.clock, lambda: b"fresh")
         tls = stls if dialog.tls == "active" else None
         listener = Listener("here", None, tls, stls, offer=self.offer)
+        record = Record("192.0.2.1", listener.name, self.clock.seconds())
         self.connection = Pop3Connection(
-            shared, emit, listener, peer="192.0.2.1", on_lost=self.on_lost
+            shared, emit, listener, record=record, on_lost=self.on_lost
         )
         self.transport = MemoryTransport(self.connection, self.high_water)
         self.connection.makeConnection(self.transport)

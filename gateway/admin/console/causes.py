@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.admin.console.happenings import ELSEWHERE, HAPPENINGS
+from gateway.admin.console.happenings import HAPPENINGS
 from gateway.admin.live import Trouble
 
 
@@ -166,11 +166,10 @@ _UNKNOWN = Cause("", "", "Something went wrong.", "The detail and the log say mo
 
 
 def cause_of(trouble: Trouble) -> Cause:
-    """The first row that fits; of an event that has no failure, what the event means."""
-    cause = explain(trouble.failure, trouble.detail)
-    if cause is _UNKNOWN and trouble.event in HAPPENINGS:
+    """The first row that fits, or what the event itself means."""
+    if not trouble.failure and trouble.event in HAPPENINGS:
         return Cause("", "", *HAPPENINGS[trouble.event])
-    return cause
+    return explain(trouble.failure, trouble.detail)
 
 
 def explain(failure: str, detail: str) -> Cause:
@@ -199,11 +198,9 @@ class Group:
 
 
 def grouped(troubles: Sequence[Trouble]) -> list[Group]:
-    """Like ones together, the latest first; without those that are shown elsewhere."""
+    """Like ones together, the latest first."""
     groups: dict[tuple[Cause, str], list[Trouble]] = {}
     for trouble in troubles:
-        if trouble.event in ELSEWHERE:
-            continue
         key = (cause_of(trouble), trouble.upstream)
         groups.setdefault(key, []).append(trouble)
     made = [

@@ -10,7 +10,6 @@ from gateway.telemetry import Event, Level
 class SetupAwaits(Event):
     """The console has no administrator yet: `pop3-gateway console-link` prints the link."""
 
-    level: ClassVar[Level] = "warning"
     file: str
 
 

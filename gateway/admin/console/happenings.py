@@ -1,150 +1,143 @@
-"""What the events mean that tell of no failure of the closed set, and what to do."""
+"""What an event of the log means in plain words, where it names no failure: a table."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-ELSEWHERE = frozenset(
-    {
-        "client_secret_ends",
-        "consent_ends",
-        "consent_lost",
-        "known_bad_password",
-        "legacy_tls",
-        "setup_awaits",
-    }
-)
-"""No failures, or shown in a list of their own on the overview."""
+_BY_ITSELF = "Nothing, unless it happens often."
+_LOG = "The log has the details; please report it if it stays."
+_OWNER = "Open the account and send its owner a link to sign in."
 
-_LISTING = (
-    "The mail server listed fewer messages than it says it has.",
-    "Nothing, if it passes: nothing is deleted for that. Otherwise look at the mail server.",
-)
-_LOOK = "Open the mailbox in webmail and look for it; the log has more."
+# By the event's name: what has happened, and what helps.
 HAPPENINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "clear_password_refused": (
-            "A client wanted to send its password without TLS, which is not taken from there.",
-            "Switch TLS on in the client, or give it a fenced listener.",
+            "A client of another machine wanted to log in without TLS, and was refused.",
+            "Switch TLS on at the device, or make a fenced listener for it.",
+        ),
+        "client_secret_ends": (
+            "A provider's client secret ends soon, and with it the mail of all its accounts.",
+            "Make a new one at the provider, and enter it on the provider's page.",
         ),
         "connection_refused": (
-            "A client was turned away: too many connections.",
-            "Let devices look for mail less often, or raise limits.connections.",
+            "More connections than the limits allow.",
+            "Look at Sessions; raise limits.connections if they are all wanted.",
         ),
-        "console_error": (
-            "A page of this console could not be made.",
-            "If the database was away, nothing; otherwise report it with the log.",
-        ),
+        "consent_ends": ("A consent ends soon.", _OWNER),
+        "consent_lost": ("A consent is gone: the account gets no mail.", _OWNER),
+        "console_error": ("A page of this console could not be made.", _LOG),
         "console_login_refused": (
-            "Somebody gave a wrong name or password to this console.",
-            "Nothing, if it was you or a colleague.",
+            "Somebody could not sign in to this console.",
+            "Nothing, if it was a slip. Guessers are slowed down.",
         ),
         "foreign_marks_lost": (
-            "Messages that another program had marked as deleted lost the mark.",
-            "Nothing is lost: delete them there once more.",
+            "Messages that another program had marked as deleted are there, but unmarked.",
+            "Nothing is lost; that program may mark them again.",
         ),
         "good_password_refused": (
             "The mail server refused a password that had worked before.",
-            "If it was changed, enter the new one; otherwise it is tried again by itself.",
+            "Enter the new password, if it was changed there.",
         ),
         "index_unusable": (
-            "What was remembered of a mailbox could not be used: all of it was listed anew.",
-            "Look whether the disk of the state directory is full.",
+            "An index in the state directory could not be used; logins are slower.",
+            "Check that the state directory can be written to and is not full.",
         ),
-        "internal_error": (
-            "The gateway has a defect.",
-            "Please report it, with internal_error from the log.",
-        ),
+        "internal_error": ("A mistake of the gateway's own.", _LOG),
         "interrupted_update_dropped": (
-            "A mailbox was replaced while deletions of a crash were still to be done.",
-            "Nothing was deleted: devices may fetch that mail once more.",
+            "Deletions that a crash had cut off were dropped, as the mailbox was replaced.",
+            "Messages that a device deleted may be offered once more.",
         ),
         "journal_not_cleared": (
-            "The state directory cannot be written to.",
-            "Look whether its disk is full, and whether it belongs to the gateway's user.",
+            "The journal of deletions could not be written.",
+            "Check that the state directory can be written to and is not full.",
+        ),
+        "known_bad_password": (
+            "A device still shows a password that the mail server has refused.",
+            "Enter the right password in the device.",
         ),
         "last_seen_not_noted": (
-            "The database does not take when devices were last seen.",
-            "Look at the database; devices that were known go on meanwhile.",
+            "When devices were last seen could not be noted.",
+            "Check the database of the accounts.",
         ),
-        "listing_short": _LISTING,
+        "legacy_tls": (
+            "A device uses TLS 1.0 or 1.1.",
+            "See whether newer firmware knows more.",
+        ),
+        "listing_short": ("The mail server listed fewer messages than it has.", _BY_ITSELF),
         "locked_out": (
-            "A name or an address was locked after many different wrong passwords.",
-            "See Locks: lift it if it was a device of yours.",
+            "A name or an address was locked, after many different wrong passwords.",
+            "See Locks: it ends by itself, and can be lifted.",
         ),
         "mailbox_id_twice": (
-            "The mail server gave different messages one id; they are never deleted.",
-            "Report it to whoever makes the mail server.",
+            "The mail server gives different messages one id: they are never deleted.",
+            "Tell whoever runs the mail server.",
         ),
-        "mailbox_listing_short": _LISTING,
-        "maildir_message_hidden": ("Two files of a Maildir have one name.", _LOOK),
+        "mailbox_listing_short": (
+            "The mail server listed fewer messages than it says it has.",
+            _BY_ITSELF,
+        ),
+        "maildir_message_hidden": (
+            "Two files of a Maildir have one name; one of them is not shown.",
+            "Rename one of them.",
+        ),
         "maildir_message_kept": (
             "A file of a Maildir could not be removed.",
-            "Look whether it belongs to the gateway's user.",
+            "Check that the gateway may write to the Maildir.",
         ),
         "maildir_size_corrected": (
-            "The length in the name of a Maildir's file was wrong.",
+            "A file of a Maildir has another length than its name says.",
             "Nothing: the right one is used.",
         ),
         "octets_differ": (
-            "The mail server announced another size of a message than it sent.",
-            "Nothing, unless a device shows such messages cut off.",
+            "The mail server announced another size than it sent.",
+            "Nothing: the right one is used from now on.",
         ),
         "outside_fence": (
-            "Somebody who is not in its fence connected to a fenced listener.",
-            "If it was a device of yours, add its address to allow in the settings.",
+            "Somebody came to a fenced listener from outside its fence.",
+            "Add the address to the fence, if it is one of yours.",
         ),
         "previous_token_used": (
-            "The provider refused the newest refresh token and took the one before it.",
-            "Nothing, unless it happens often.",
+            "The provider took an older refresh token instead of the newest.",
+            _BY_ITSELF,
         ),
         "refresh_failed": (
-            "A provider gave no new token.",
-            "It is tried again; mail flows while the old one lasts.",
+            "An access token could not be refreshed for now.",
+            "It is tried again; if it stays, look at the account and the provider.",
         ),
         "removal_refused": (
-            "The provider would not delete a message.",
-            "Add the permissions that the provider's page here lists, and sign in again.",
+            "The mail server would not delete a message.",
+            "Check that the sign-in allows writing to the mailbox.",
         ),
-        "rest_lock_lost": (
-            "The lock of a mailbox could not be kept; the session went on.",
-            "Nothing, unless it happens often.",
+        "rest_lock_lost": ("The lock of a mailbox was lost; the session goes on.", _BY_ITSELF),
+        "rest_message_kept": (
+            "The mail server did not delete a message.",
+            "Tell whoever runs the mail server.",
         ),
-        "rest_message_kept": ("The mail server did not delete a message.", _LOOK),
         "seen_not_stored": (
             "A message was fetched and could not be marked as read.",
             "Check that the mailbox may be written to.",
         ),
         "sign_in_failed": (
-            "An owner's sign-in at the provider came to nothing.",
-            "The detail says why; the same link can be used once more.",
+            "The owner of a mailbox could not be signed in.",
+            "He was told why, and can try again by the same link.",
         ),
-        "sink_failed": (
-            "Counting has a defect. Mail is not affected.",
-            "Please report it, with sink_failed from the log.",
-        ),
+        "sink_failed": ("Something could not be written to the log or the counters.", _LOG),
         "size_differs": (
-            "The mail server announced another size of a message than it has.",
-            "Nothing: the right one is kept.",
+            "A message has another size than the mail server promised.",
+            "Nothing: the right one is used from now on.",
         ),
         "throttle_unusable": (
-            "What guards against guessers could not be written.",
-            "Look whether the disk of the state directory is full.",
+            "Wrong passwords could not be counted; new passwords are refused until they can.",
+            "Check that the state directory can be written to and is not full.",
         ),
         "update_refused": (
             "The mail server would not delete some messages.",
-            "They will be offered again. Check that the mailbox may be written to.",
+            "Check that the mailbox may be written to.",
         ),
-        "upstream_alert": (
-            "The mail server has something to tell.",
-            "The detail, or the log, has its words.",
-        ),
+        "upstream_alert": ("The mail server has something to tell its users.", "Read it."),
         "upstream_deaf": (
             "The mail server loses what is sent right behind the password.",
-            "Nothing; pipeline_login = false in the settings saves some time.",
+            "Nothing; pipeline_login = false saves a moment.",
         ),
-        "upstream_lost": (
-            "The mail server hung up in the middle of a session.",
-            "The device comes again by itself. If it stays, look at the mail server.",
-        ),
+        "upstream_lost": ("The mail server hung up in the middle of a session.", _BY_ITSELF),
     }
 )

@@ -55,8 +55,8 @@ class Bars:
         )
 
     def _grid(self, top: float) -> Markup:
-        # Of one or two things there is no half.
-        shares = (0, 0.5, 1) if top > 2 else (0, 1)
+        # Of things there is no half.
+        shares = (0, 0.5, 1) if top % 2 == 0 else (0, 1)
         return Markup().join(
             Markup(
                 '<line class="grid" x1="{}" x2="{}" y1="{y}" y2="{y}"/>'
