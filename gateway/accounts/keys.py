@@ -21,6 +21,7 @@ class Keys:
     Args:
         file: What the settings name.
         own: The file to make a key in if there is none anywhere; None for none.
+        database: Beside it; if it is there and the key is not, its key is elsewhere.
         environment: Of the process. The keys are taken out of it, so that no program that
             is started gets them.
     """
@@ -30,9 +31,12 @@ class Keys:
         file: Path | None,
         own: Path | None,
         environment: MutableMapping[str, str] = os.environ,
+        *,
+        database: Path | None = None,
     ) -> None:
         self._file = file
         self._own = own
+        self._database = database
         self._given = _taken_out(environment)
         self._credentials = environment.get("CREDENTIALS_DIRECTORY", "")
 
@@ -57,7 +61,16 @@ class Keys:
                 "there is no key for the secrets in the directory: make one with "
                 "pop3-gateway accounts new-key, and name its file in accounts.key_file"
             )
+        # Looked for before the key, which is made before it: another process may be at it.
+        is_old = self._database is not None and self._database.exists()
         if not self._own.exists():
+            if is_old:
+                raise Misconfigured(
+                    f"{self._database} is there, and its key is not: name it in "
+                    f"accounts.key_file or {VARIABLE}, as the gateway has it; if it is lost, "
+                    f"pop3-gateway accounts new-key {self._own} makes another, and kept "
+                    "passwords and consents must be given anew"
+                )
             make_key_file(self._own)
         return read_keys(self._own)
 

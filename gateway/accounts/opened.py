@@ -41,8 +41,9 @@ def open_store(where: Path | str, settings: AccountsSettings) -> Opened:
     Raises:
         Misconfigured: It cannot be used, or there is no key.
     """
-    own = where.with_name("key") if isinstance(where, Path) else None
-    keys = Keys(settings.key_file, own)
+    database = where if isinstance(where, Path) else None
+    own = database.with_name("key") if database is not None else None
+    keys = Keys(settings.key_file, own, database=database)
     vault = Vault(keys.read())
     file = settings.store_password_file
     password = None if file is None else read_secret(file)

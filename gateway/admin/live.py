@@ -126,7 +126,7 @@ class Live(Protocol):
         """The latest failures, the newest first; 200 at the most."""
 
     async def samples(self) -> Sequence[Sample]:
-        """The last 24 hours by the minute, the oldest first."""
+        """The last 24 hours by the minute, the oldest first; the last is not over yet."""
 
     async def upstreams(self) -> Sequence[UpstreamHealth]:
         """Every upstream that was used."""

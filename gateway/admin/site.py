@@ -3,10 +3,11 @@
 from io import BytesIO
 from ipaddress import ip_address
 from typing import Any, cast
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import WrappingFactory
 from twisted.python.failure import Failure as TwistedFailure
 from twisted.web.http import HTTPChannel
@@ -39,11 +40,15 @@ class BoundedRequest(Request):
             self.transport.abortConnection()
 
     def process(self) -> None:
-        """Answer; what was too large is not looked at."""
-        if self._taken <= _LONGEST_BODY:
+        """Answer; what was too large, or is no text, is not looked at."""
+        host: Any = self.getRequestHostname  # has no types
+        if self._taken > _LONGEST_BODY:
+            self.setResponseCode(413)
+        elif not _is_text(self.path) or not _is_text(host()):
+            self.setResponseCode(400)
+        else:
             super().process()  # type: ignore[no-untyped-call]
             return
-        self.setResponseCode(413)
         self.finish()  # type: ignore[no-untyped-call]
 
     def setHeader(self, name: Any, value: Any) -> None:  # noqa: N802 - Twisted's name
@@ -105,8 +110,16 @@ class _Limited(WrappingFactory):
     """No more connections at a time than a small machine bears."""
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        """None closes the connection at once."""
-        return None if len(self.protocols) >= _CONNECTIONS else super().buildProtocol(addr)
+        """One too many gets what hangs up: TLS around us cannot do with None."""
+        if len(self.protocols) >= _CONNECTIONS:
+            return _Refused()
+        return super().buildProtocol(addr)
+
+
+class _Refused(Protocol):
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        transport.abortConnection()
 
 
 def bounded_site(resource: Any, reactor: Any, *, behind_proxy: bool = False) -> Any:
@@ -123,6 +136,15 @@ def bounded_site(resource: Any, reactor: Any, *, behind_proxy: bool = False) -> 
     site = make(resource, requestFactory=BoundedRequest, timeout=_IDLE_SECONDS, reactor=reactor)
     site.behind_proxy = behind_proxy
     return limited(site)
+
+
+def _is_text(octets: bytes) -> bool:
+    """Klein would fill the log with each URL that is none."""
+    try:
+        unquote_to_bytes(octets).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _address(text: str) -> IAddress | None:

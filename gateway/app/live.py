@@ -60,7 +60,7 @@ class WorkersLive:
 
     async def samples(self) -> Sequence[Sample]:
         """See `Live`."""
-        return self._samples.all
+        return [*self._samples.all, self._samples.running()]
 
     async def upstreams(self) -> Sequence[UpstreamHealth]:
         """See `Live`."""

@@ -25,7 +25,9 @@ class RunDirectory:
         self.metrics = self.path / "metrics"
         self.samples = self.path / "samples.jsonl"
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            # `parents=True` gives those the rights of the umask, whatever the mode.
+            state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.path.mkdir(exist_ok=True, mode=0o700)
             self.path.chmod(0o700)  # who may connect to a worker's socket may end sessions
             self._directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
             # The descriptor is inherited, and so is the lock: it ends with the last process.

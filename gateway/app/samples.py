@@ -46,16 +46,23 @@ class Samples:
         oldest = self._now() - _SPAN
         return [each for each in self._kept if each.at > oldest]
 
+    def running(self) -> Sample:
+        """What was done since the last one."""
+        return self._since_last(self._totals())
+
     def take(self) -> None:
         """One more, of what was done since the last one."""
         totals = self._totals()
-        done = {name: max(0, int(totals[name] - self._last[name])) for name in SAMPLED}
+        sample = self._since_last(totals)
         self._last = totals
-        sample = Sample(at=self._now(), sessions=self._sessions(), **done)
         self._kept.append(sample)
         # A full disk costs the plot its past at the next restart, and nothing else.
         with contextlib.suppress(OSError), self._path.open("a", encoding="utf-8") as file:
             file.write(_line(sample))
+
+    def _since_last(self, totals: Mapping[str, float]) -> Sample:
+        done = {name: max(0, int(totals[name] - self._last[name])) for name in SAMPLED}
+        return Sample(at=self._now(), sessions=self._sessions(), **done)
 
     def _rewrite(self) -> None:
         """Forget in the file too what is too old."""

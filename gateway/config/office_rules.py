@@ -85,6 +85,16 @@ def _url_behind_proxy(settings: Settings) -> Iterator[Breach]:
         )
 
 
+def _url_with_certificate(settings: Settings) -> Iterator[Breach]:
+    console = settings.console
+    if console.cert is not None and console.url.startswith("http:"):
+        yield Breach(
+            "console.url",
+            "is without TLS, and so would be the console's cookies",
+            "write https:// as browsers reach the console",
+        )
+
+
 def _is_origin(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -114,5 +124,6 @@ OFFICE_RULES = (
     Rule(_PAIR, _console_files),
     Rule(("console.url",), _console_url),
     Rule(("console.listen", "console.behind_proxy", "console.url"), _url_behind_proxy),
+    Rule(("console.url", *_PAIR), _url_with_certificate),
     Rule(("console.listen", "accounts", "accounts.store"), _console_directory),
 )

@@ -33,13 +33,13 @@ The gateway serves POP3 at {pop3}, and its console at {console}/
 
 2. Provider: choose "Another provider", and enter
 
-       Name                  office
+       Name here             office
        Issuer                {issuer}
-       Client id             {client}
+       Client ID             {client}
        Client secret         {client_secret}
-       Mailboxes             {mailboxes}
+       Where its mail is     {mailboxes}
 
-3. Account: name {account}, provider office, name at the mail server {owner}.
+3. Account: its name is {account}, its provider office, the name of the mailbox {owner}.
 
 4. Make a link for the owner with a device, open it in another window, and sign in
    at the provider as {owner} with the password "{password}". The device's password is shown.

@@ -180,6 +180,17 @@ class StoreContract:
         store.visits.sweep(100.0)
         assert store.visits.get(token, 0.0) is None
 
+    def test_a_session_that_was_ended_does_not_come_back_by_a_change(self, store):
+        """A request that was on its way when somebody signed out."""
+        token = SecretStr("of a cookie")
+        before = Visit(digest_of(token), "anna", "csrf", 100.0, "{}")
+        store.visits.save(before)
+        store.visits.change(replace(before, data='{"a": 2}'))
+        assert store.visits.get(token, 0.0).data == '{"a": 2}'
+        store.visits.end_all_of("anna")
+        store.visits.change(before)
+        assert store.visits.get(token, 0.0) is None
+
     def test_a_note_is_taken_once(self, store):
         store.notes.put("setup", "digest")
         assert not store.notes.take("setup", "other")

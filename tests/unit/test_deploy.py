@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,25 @@ def test_the_service_has_time_to_drain():
 
 def test_wrong_settings_are_not_tried_again():
     assert SERVICE["Service"]["RestartPreventExitStatus"] == "2"
+
+
+def test_the_service_may_do_what_tls_needs():
+    """The callbacks of cffi are code in memory that is written and then run (pyOpenSSL has some)."""
+    denied = SERVICE["Service"].get("MemoryDenyWriteExecute", "no") != "no"
+    deny = "ctypes.CDLL(None).prctl(65, 1, 0, 0, 0);" if denied else ""  # PR_SET_MDWE
+    use = "SSL.Context(SSL.TLS_METHOD).set_info_callback(print)"
+    program = f"import ctypes; from OpenSSL import SSL; {deny} {use}"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_commands_can_be_run_as_the_services_user():
+    """Nobody but root could enter the directory of a dynamic one."""
+    service = SERVICE["Service"]
+    assert service.get("DynamicUser", "no") == "no"
+    readme = (DEPLOY / "README.md").read_text()
+    assert re.search(rf"useradd .* {service['User']}\n", readme)
+    assert f"runuser -u {service['User']} -- " in readme
+    assert f'dir = "/var/lib/{service["StateDirectory"]}"' in readme
 
 
 def test_the_state_is_where_the_program_looks(monkeypatch):

@@ -121,6 +121,13 @@ class Visits:
         with self._database.transaction() as connection:
             upsert(connection, schema.visit, self._rows.from_visit(visit))
 
+    def change(self, visit: Visit) -> None:
+        """Change one that is there; one that was ended meanwhile stays so."""
+        values = self._rows.from_visit(visit)
+        with self._database.transaction() as connection:
+            chosen = update(schema.visit).where(_VISIT.digest == visit.digest)
+            connection.execute(chosen.values(values))
+
     def get(self, token: SecretStr, now: float) -> Visit | None:
         """The one of a cookie, if it has not ended."""
         query = select(schema.visit).where(

@@ -1,5 +1,7 @@
 """The header fields of every answer."""
 
+from http import HTTPStatus
+
 from gateway.admin.console.site import Site
 from gateway.admin.console.web import Answer, Cookie, Request
 
@@ -24,7 +26,8 @@ _FIXED = (
 
 def send(site: Site, request: Request, answer: Answer) -> bytes:
     """Fill in an answer; gives its body."""
-    request.setResponseCode(answer.status)
+    # Twisted does not know all of them by name.
+    request.setResponseCode(answer.status, HTTPStatus(answer.status).phrase.encode())
     for name, value in _FIXED:
         request.setHeader(name, value)
     request.setHeader("Content-Type", answer.kind)

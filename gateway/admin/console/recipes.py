@@ -31,7 +31,7 @@ class Recipe:
     text: str = ""
 
 
-_PASSWORD = "the device password above"  # noqa: S105 - it says where it is
+_PASSWORD = "the device password"  # noqa: S105 - it says where it is
 _NO_APOP = "off, unless the password is kept for it"
 
 

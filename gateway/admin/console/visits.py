@@ -97,5 +97,5 @@ async def keep(site: Site, visit: Visit, **values: Any) -> Visit:
 
 
 async def save(site: Site, visit: Visit) -> None:
-    """Write one."""
-    await site.write(lambda store: store.visits.save(visit))
+    """Write one that is there; one that was ended meanwhile stays so."""
+    await site.write(lambda store: store.visits.change(visit))

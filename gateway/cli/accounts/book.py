@@ -43,7 +43,10 @@ class Book:
         """
         found = self.store.accounts.get(name)
         if found is None:
-            raise click.ClickException(f"there is no account {name}")
+            raise click.ClickException(
+                f"there is no account {name}: pop3-gateway account list has all, and "
+                "account add makes one"
+            )
         return found
 
 

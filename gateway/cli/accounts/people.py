@@ -104,6 +104,9 @@ def _console(book: Book) -> str:
     """How browsers reach the console."""
     console = book.settings.console
     if not console.url and not console.listen:
-        fail("there is no console: set console.listen, and console.url for owners elsewhere")
+        fail(
+            "there is no console: set console.listen, and console.url for owners elsewhere, "
+            "in the gateway's file, and give it here too by --config"
+        )
     scheme = "https" if console.cert else "http"
     return console.url.rstrip("/") or f"{scheme}://{console.listen}"

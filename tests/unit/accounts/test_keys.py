@@ -50,6 +50,18 @@ def test_then_one_of_its_own_which_stays(tmp_path):
     assert own.stat().st_mode & 0o077 == 0
 
 
+def test_no_other_key_is_made_for_a_directory_whose_key_is_elsewhere(tmp_path):
+    """A command would seal with it what the gateway then cannot read."""
+    database, own = tmp_path / "accounts.sqlite", tmp_path / "key"
+    first = texts(Keys(None, own, {}, database=database))
+    database.touch()
+    assert texts(Keys(None, own, {}, database=database)) == first
+    own.unlink()
+    with pytest.raises(Misconfigured, match=r"its key is not: name it in accounts\.key_file"):
+        Keys(None, own, {}, database=database).read()
+    assert not own.exists()
+
+
 def test_without_any_it_is_said_what_to_do():
     with pytest.raises(Misconfigured, match="accounts new-key"):
         Keys(None, None, {}).read()

@@ -8,6 +8,8 @@ from twisted.web.resource import Resource
 
 from gateway.admin import site as module
 from gateway.admin.site import bounded_site
+from gateway.app.entrances import ServerCertificate
+from gateway.tls import server_factory
 
 
 class Echo(Resource):
@@ -77,6 +79,17 @@ def test_a_form_is_read():
     kind = b"Content-Type: application/x-www-form-urlencoded"
     bench.send(b"POST / HTTP/1.1", b"Host: x", kind, b"Content-Length: 3", body=b"a=b")
     assert bench.echo.seen == [{b"a": [b"b"]}]
+
+
+@pytest.mark.parametrize(
+    ("path", "host"), [(b"/%ff", b"x"), (b"/\xff", b"x"), (b"/", b"\xff"), (b"/", b"\xff:80")]
+)
+def test_what_is_no_text_is_refused_without_a_line_in_the_log(path, host):
+    """The resource would raise, and anybody could fill the disk with tracebacks."""
+    bench = Bench()
+    answer = bench.send(b"GET %b HTTP/1.1" % path, b"Host: " + host)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert bench.echo.seen == []
 
 
 def test_one_that_trickles_in_is_cut_off_in_time():
@@ -162,10 +175,23 @@ def test_too_long_a_head_is_refused(lines):
 def test_connections_are_limited():
     bench = Bench()
     kept = [bench.connect() for _ in range(module._CONNECTIONS - 1)]
-    assert None not in kept
-    assert bench.connect() is None
+    assert not bench.wire.aborted
+    bench.connect()
+    assert bench.wire.aborted
     kept[0].connectionLost(None)
-    assert bench.connect() is not None
+    bench.connect()
+    assert not bench.wire.aborted
+    assert b"here" in bench.send(*GET)
+
+
+def test_connections_are_limited_within_tls_too(monkeypatch, certificates):
+    monkeypatch.setattr(module, "_CONNECTIONS", 0)
+    own = certificates.server
+    factory = server_factory(ServerCertificate(own.certificate, own.key), Bench().site)
+    wire = Transport()
+    wire.setTcpNoDelay = lambda _: None
+    factory.buildProtocol(None).makeConnection(wire)
+    assert wire.aborted
 
 
 FORWARDED = b"X-Forwarded-For: 203.0.113.9, 198.51.100.7"

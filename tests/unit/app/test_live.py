@@ -36,6 +36,10 @@ class FakeServer:
 class Past:
     all = (Sample(1, 2, 3, 4, 5, 6, 7),)
 
+    @staticmethod
+    def running():
+        return Sample(8, 2, 0, 0, 1, 9, 0)
+
 
 def facts(number, age, user="ann", state="transaction", upstream=""):
     return Facts(
@@ -153,7 +157,7 @@ async def test_upstreams_as_the_latest_of_all_saw_them(bench):
 
 @pytest_twisted.ensureDeferred
 async def test_samples_are_the_office_s_own(bench):
-    assert await bench.live(0).samples() == Past.all
+    assert await bench.live(0).samples() == [*Past.all, Past.running()]
 
 
 @pytest_twisted.ensureDeferred

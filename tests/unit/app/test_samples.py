@@ -46,6 +46,17 @@ def test_a_sample_is_what_was_done_since_the_last(bench):
     assert (second.messages, second.at - first.at) == (0, MINUTE)
 
 
+def test_what_was_done_in_the_minute_that_runs_is_told_and_counted_once(bench):
+    bench.minute(messages=1)
+    bench.totals["messages"] += 2
+    bench.now += 20
+    running = bench.samples.running()
+    assert (running.messages, running.at) == (2, bench.now)
+    bench.minute(messages=4)
+    assert [each.messages for each in bench.samples.all] == [1, 6]
+    assert bench.samples.running().messages == 0
+
+
 def test_a_restart_keeps_them(bench):
     for number in range(3):
         bench.minute(messages=number)

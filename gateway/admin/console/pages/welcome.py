@@ -93,6 +93,7 @@ async def _next(site: Site, ask: Ask, guest: _Guest) -> Answer:
     owed = guest.data.get("device", "")
     known = await site.ask(lambda s: s.devices.get(guest.account.name, owed)) if owed else None
     is_owed = bool(owed) and (known is None or known.revoked is not None)
+    is_owed = is_owed and not guest.data.get("shown")
     return site.page(
         "welcome_done", ask, guest=guest, account=guest.account, device=owed, is_owed=is_owed
     )
@@ -187,10 +188,12 @@ async def make_password(site: Site, ask: Ask) -> Answer:
     if not guest.data.get("signed_in") or not name:
         raise Refusal(409, "There is no password to be made by this link.")
     known = await site.ask(lambda store: store.devices.get(guest.account.name, name))
-    if known is not None and known.revoked is None:
+    if guest.data.get("shown") or (known is not None and known.revoked is None):
         raise Refusal(409, "The password was shown already. If it got lost, ask for a new one.")
     device = known or Device(guest.account.name, name, "", "", created=site.now())
     password = await store_new(site, device, keep=False)
+    # Or who revokes the device within this session's hour would find it alive again.
+    await visits.keep(site, guest.visit, shown=True)
     changed(site, ask, "device added", f"{guest.account.name}/{name}")
     return shown(site, ask, guest.account, name, password)
 

@@ -157,3 +157,12 @@ def test_with_tls_cookies_are_of_this_host_alone(tmp_path):
 def test_the_store_has_no_cookie_and_no_token_in_clear(admin, office):
     octets = b"".join(each.read_bytes() for each in office.state.iterdir())
     assert admin.cookies["office"].encode() not in octets
+
+
+@pytest.mark.parametrize(
+    "odd", ["a=b c", "flag", 'j={"a": 1, "b": 2}', "m\u00fcll=\u00e4", f"{'a' * 5000}=1", "=;="]
+)
+def test_odd_cookies_of_another_service_of_the_host_sign_nobody_out(admin, odd):
+    """Cookies know no ports: all that serves on 127.0.0.1 shares them."""
+    admin.cookies = {"odd": f"1; {odd}", **admin.cookies}
+    assert "Overview" in admin.get("/").text

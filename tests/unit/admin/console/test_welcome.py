@@ -1,6 +1,7 @@
 """The owner of a mailbox: his link, the sign-in, the device password."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
@@ -52,6 +53,19 @@ def test_link_sign_in_and_password(office, owner):
     again = owner.post("/welcome/password", {"csrf": csrf_of(office, owner)})
     assert again.status == 409
     assert office.store.devices.get(NAME, "printer") == device
+
+
+def test_a_device_that_was_revoked_is_not_brought_back_by_the_session_that_made_it(
+    office, owner
+):
+    sign_in(owner)
+    csrf = owner.get("/welcome").csrf
+    assert owner.post("/welcome/password", {"csrf": csrf}).status == 200
+    device = office.store.devices.get(NAME, "printer")
+    office.store.devices.save(replace(device, revoked=office.time))
+    assert "Show the password" not in owner.get("/welcome").text
+    assert owner.post("/welcome/password", {"csrf": csrf}).status == 409
+    assert office.store.devices.get(NAME, "printer").revoked == office.time
 
 
 def test_the_token_leaves_the_url_at_once_and_is_in_no_page(office, browser):
