@@ -100,10 +100,18 @@ class Process:
         return Deferred.fromCoroutine(self._service.stop())
 
     def _reload(self) -> None:
+        """A mistake in the settings must not keep a renewed certificate from being shown."""
         try:
-            self._service.reload(self._again() if self._again is not None else None)
-        except (Failure, ConfigError) as error:
+            self._service.reload(self._settings_again())
+        except Failure as failure:
+            complain(failure)
+
+    def _settings_again(self) -> Settings | None:
+        try:
+            return self._again() if self._again is not None else None
+        except ConfigError as error:
             complain(error)
+            return None
 
 
 class _Parent:

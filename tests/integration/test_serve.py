@@ -214,6 +214,22 @@ class TestSignals:
             assert before.command("NOOP").startswith(b"-ERR")
             before.close()
 
+    def test_a_mistake_in_the_settings_keeps_no_renewed_certificate_out(
+        self, dovecot, tmp_path
+    ):
+        (tmp_path / "old").mkdir()
+        (tmp_path / "new").mkdir()
+        old, new = make_certificates(tmp_path / "old"), make_certificates(tmp_path / "new")
+        with self.start(dovecot, old) as gateway:
+            for name in ("certificate", "key"):
+                fresh = getattr(new.server, name).read_bytes()
+                getattr(old.server, name).write_bytes(fresh)
+            (gateway.directory / "settings.toml").write_text("workerz = 2\n")
+            gateway.signal(signal.SIGHUP)
+            gateway.wait_for_log('did you mean "workers"?')
+            context = new.client_context()
+            wait_until(lambda: trusted(gateway, context), what="the new certificate")
+
     def test_hangup_with_a_bad_certificate_keeps_the_old_one(self, dovecot, tmp_path):
         old = make_certificates(tmp_path)
         with self.start(dovecot, old) as gateway:

@@ -1,5 +1,6 @@
 """One mailbox and several who use it: the lease, and other programs behind our back."""
 
+import re
 import subprocess
 import sys
 import time
@@ -71,7 +72,8 @@ class TestLease:
             client.retr(2)
             client.ok("RETR 1")
             client.abort()
-        gateway.wait_for_log(f"user={user[0]} retrieved=1 ")
+        summed_up = re.compile(rf"event=closed .*user={user[0]} .*retrieved=1 ")
+        wait_until(lambda: summed_up.search(gateway.log_text()))
 
     def test_dropped_client_deletes_nothing(self, gateway, dovecot, make_user):
         user = make_user(LETTERS)
