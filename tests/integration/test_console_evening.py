@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from tests.integration.test_accounts import password_in
 from tests.support.chromium import PHONE, chromium
 from tests.support.gateway import RunningGateway, wait_until
 from tests.support.nanoidp import CLIENT, CLIENT_SECRET, PASSWORD, NanoIdp
@@ -261,17 +262,21 @@ def test_a_new_consent_keeps_the_device_password(evening, gateway, page, device_
     )
 
 
-def tried(gateway, password):
+def tried(gateway, password, user="scan"):
     with Pop3Client(gateway.host, gateway.port) as client:
-        client.ok("USER scan")
+        client.ok(f"USER {user}")
         return client.command(f"PASS {password}")
 
 
-def test_a_revoked_device_gets_in_no_more(gateway, page, device_password):
-    page.goto(f"{gateway.console}/account?name=scan")
+def test_a_revoked_device_gets_in_no_more(gateway, page):
+    """An account of its own, without a consent: tests come in any order."""
+    gateway.manage("account", "add", "retired", "--provider", "office")
+    password = password_in(gateway.manage("device", "add", "retired", "old-printer"))
+    assert b"[SYS/TEMP]" in tried(gateway, password, "retired")
+    page.goto(f"{gateway.console}/account?name=retired")
     page.get_by_role("button", name="Revoke").click()
     wait_until(
-        lambda: b"[AUTH]" in tried(gateway, device_password),
+        lambda: b"[AUTH]" in tried(gateway, password, "retired"),
         timeout=30,
         what="the workers to know",
     )
