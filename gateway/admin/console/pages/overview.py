@@ -90,7 +90,8 @@ def _plots(hours: Sequence[Hour]) -> list[Bars]:
         return f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
     return [
-        Bars("Sessions at one time", [each.sessions for each in hours], labels, count),
+        # Not the sessions at one time: a device has fetched its mail between two samples.
+        Bars("Logins", [each.logins for each in hours], labels, count),
         Bars("Messages fetched", [each.messages for each in hours], labels, count),
         Bars("Mail fetched", [each.octets for each in hours], labels, words.octets, 1024),
         Bars("Logins that failed", [each.refused for each in hours], labels, count, tone="bad"),
