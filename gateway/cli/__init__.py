@@ -42,7 +42,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "config-reference": "gateway.cli.config_commands:config_reference",
         "probe": "gateway.cli.probe:probe",
         "demo": "gateway.cli.demo:demo",
-        "account": "gateway.cli.accounts.sign_in:account",
+        "account": "gateway.cli.accounts.many:account",
         "device": "gateway.cli.accounts.device:device",
         "provider": "gateway.cli.accounts.provider:provider",
         "invite": "gateway.cli.accounts.people:invite",

@@ -63,6 +63,18 @@ class StoreContract:
         with pytest.raises(AlreadyThere):
             store.accounts.add(replace(SCAN, name="scan@EXAMPLE.org"))
 
+    def test_many_are_added_together_or_not_at_all(self, store):
+        many = [replace(SCAN, name=f"Scan{number}") for number in range(1200)]
+        devices = [replace(CANON, account=each.name) for each in many]
+        store.accounts.add(replace(SCAN, name="SCAN1199"))
+        with pytest.raises(AlreadyThere, match="scan1199"):
+            store.accounts.add_all(many, devices)
+        assert store.accounts.count() == 1
+        store.accounts.add_all(many[:-1], devices[:-1])
+        assert store.accounts.count() == len(many)
+        assert store.devices.of("scan7") == [devices[7]]
+        assert store.accounts.known(["sCAN7", "scan", "scan1200"]) == {"sCAN7"}
+
     def test_changes_need_something_to_change(self, store):
         for work in (
             lambda: store.accounts.save(SCAN),

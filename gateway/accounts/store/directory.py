@@ -1,10 +1,10 @@
 """Providers, accounts and devices in the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.accounts.model import Account, Device, Provider
@@ -14,6 +14,8 @@ from gateway.accounts.store.faults import AlreadyThere, NotThere
 from gateway.accounts.store.rows import Rows, key_of
 
 _ACCOUNT, _DEVICE = schema.account.c, schema.device.c
+_AT_ONCE = 500
+_Each = TypeVar("_Each")
 
 
 class Providers:
@@ -100,6 +102,33 @@ class Accounts:
                 )
             except IntegrityError:
                 raise AlreadyThere(f"there is an account {account.name} already") from None
+
+    def known(self, names: Sequence[str]) -> set[str]:
+        """Which of these names are taken, in whatever letter case."""
+        by_key = {key_of(name): name for name in names}
+        with self._database.reading() as connection:
+            taken = _taken(connection, list(by_key))
+        return {by_key[key] for key in taken}
+
+    def add_all(self, accounts: Sequence[Account], devices: Sequence[Device]) -> None:
+        """Make new ones with devices of theirs: all, or none.
+
+        Raises:
+            AlreadyThere: A name is taken.
+        """
+        rows = [self._rows.from_account(each) for each in accounts]
+        with self._database.transaction() as connection:
+            for key in sorted(_taken(connection, [str(row["key"]) for row in rows])):
+                raise AlreadyThere(f"there is an account {key} already")
+            try:
+                for table, values in (
+                    (schema.account, rows),
+                    (schema.device, [self._rows.from_device(each) for each in devices]),
+                ):
+                    for some in _batched(values):
+                        connection.execute(insert(table), some)
+            except IntegrityError:
+                raise AlreadyThere("somebody else is adding the same accounts") from None
 
     def save(self, account: Account) -> None:
         """Change one. With another provider or mailbox it loses its grant, which was of those.
@@ -245,6 +274,20 @@ class Devices:
                 self._rows.to_device(row, row["account_name"])
                 for row in connection.execute(query).mappings()
             ]
+
+
+def _batched(values: Sequence[_Each]) -> Iterator[Sequence[_Each]]:
+    """A few at a time: databases bound the values in one statement."""
+    for start in range(0, len(values), _AT_ONCE):
+        yield values[start : start + _AT_ONCE]
+
+
+def _taken(connection: Connection, keys: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for some in _batched(keys):
+        query = select(_ACCOUNT.key).where(_ACCOUNT.key.in_(some))
+        found.update(connection.execute(query).scalars())
+    return found
 
 
 def _opened_by(row: Mapping[Any, Any]) -> tuple[str, str]:
