@@ -1,8 +1,10 @@
-"""How requests to OAuth2 providers go out: as those to HTTP mailboxes do, proxies included."""
+"""How requests to OAuth2 providers and webhooks go out: as those to HTTP mailboxes do."""
 
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.web.client import readBody
 from twisted.web.http_headers import Headers
 
 from gateway import tls
@@ -18,6 +20,7 @@ from gateway.errors import Unavailable
 
 _LARGEST = 1 << 18
 _LONGEST = 600.0
+_Result = TypeVar("_Result")
 
 
 class Fetcher:
@@ -26,9 +29,13 @@ class Fetcher:
     Args:
         settings: Whom to trust, how long to wait.
         reactor: Twisted's.
+        whom: Who is asked, for people.
     """
 
-    def __init__(self, settings: OAuthSettings, reactor: Any) -> None:
+    def __init__(
+        self, settings: OAuthSettings, reactor: Any, whom: str = "the OAuth2 provider"
+    ) -> None:
+        self._whom = whom
         self._seconds = settings.timeout
         self._http = HttpSettings(
             connections=2,
@@ -48,16 +55,27 @@ class Fetcher:
         Raises:
             Unavailable, Misconfigured
         """
-        whole: Any = Deferred.fromCoroutine(self._answer(request))
+        return await self._in_time(request, self._answer(request))
+
+    async def status(self, request: Request) -> int:
+        """Send it, and read nothing of the answer but its status.
+
+        Raises:
+            Unavailable, Misconfigured
+        """
+        return await self._in_time(request, self._status(request))
+
+    async def _in_time(self, request: Request, work: Coroutine[Any, Any, _Result]) -> _Result:
+        whole: Any = Deferred.fromCoroutine(work)
         patience = request.patience or self._seconds
-        whole.addTimeout(patience, self._reactor, _in_time)
+        whole.addTimeout(patience, self._reactor, _too_late)
         try:
-            answer: Answer = await whole
+            result: _Result = await whole
         except Exception as error:  # noqa: BLE001 - Twisted raises many kinds
             failure = plain(of_error(error))
-            detail = failure.detail.replace("the upstream", "the OAuth2 provider")
+            detail = failure.detail.replace("the upstream", self._whom)
             raise type(failure)(detail) from None
-        return answer
+        return result
 
     async def close(self) -> None:
         """Close the connections that are kept."""
@@ -65,6 +83,17 @@ class Fetcher:
             await self._pool.closeCachedConnections()
 
     async def _answer(self, request: Request) -> Answer:
+        raw = await self._send(request)
+        response = Response(raw, request.url, self._http, self._reactor).checked()
+        return Answer(response.status, (await response.read()).octets)
+
+    async def _status(self, request: Request) -> int:
+        raw = await self._send(request)
+        status: int = raw.code
+        readBody(raw).addErrback(lambda _: None).cancel()  # ends the connection
+        return status
+
+    async def _send(self, request: Request) -> Any:
         if self._agent is None:
             origin = Origin.of(request.url)
             self._agent, self._pool = make_agent(
@@ -79,12 +108,10 @@ class Fetcher:
         fields = {"Accept-Encoding": "identity", **request.headers}
         headers = Headers({name: [value] for name, value in fields.items()})
         body = None if request.body is None else Octets(request.body)
-        raw = await self._agent.request(
+        return await self._agent.request(
             request.method.encode(), request.url.encode(), headers, body
         )
-        response = Response(raw, request.url, self._http, self._reactor).checked()
-        return Answer(response.status, (await response.read()).octets)
 
 
-def _in_time(_: object, seconds: float) -> None:
+def _too_late(_: object, seconds: float) -> None:
     raise Unavailable(f"the upstream did not answer in {seconds:g} seconds")

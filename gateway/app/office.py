@@ -10,8 +10,10 @@ from klein import Klein
 from twisted.internet.task import LoopingCall
 
 from gateway.admin import console
+from gateway.admin.alarms.rounds import Alarms
 from gateway.admin.parts import OfficeParts
 from gateway.admin.site import bounded_site
+from gateway.app.alarms import make_alarms
 from gateway.app.entrances import ServerCertificate
 from gateway.app.live import WorkersLive
 from gateway.app.premises import Premises
@@ -77,6 +79,7 @@ class Office:
         self._certificate = _certificate(settings)
         self._sampling: Any = LoopingCall(self._samples.take)
         self._sampling.clock = reactor
+        self._alarms = self._make_alarms()
         self._ports: list[Any] = []
 
     async def start(self) -> str:
@@ -92,12 +95,16 @@ class Office:
             self._ports.append(await opened.endpoint(self._reactor).listen(factory))
         self._sampling.start(_SAMPLE_SECONDS, now=False)
         self._records.start()
+        if self._alarms is not None:
+            self._alarms.start()
         return ""
 
     async def stop(self) -> None:
         """Answer no more; nothing of it needs an end."""
         if self._sampling.running:
             self._sampling.stop()
+        if self._alarms is not None:
+            self._alarms.stop()
         for port in self._ports:
             await port.stopListening()
         await self._records.stop()
@@ -135,6 +142,22 @@ class Office:
         consents = await self._records.consents()
         reading = read(self._premises, self._places, answering, consents)
         return page(self._premises.run.metrics, reading)
+
+    def _make_alarms(self) -> Alarms | None:
+        records, settings = self._records, self._settings.alarms
+        store, runner, oauth = records.store, records.runner, records.oauth
+        if not settings.wanted or store is None or runner is None or oauth is None:
+            return None
+        return make_alarms(
+            settings,
+            store,
+            runner,
+            oauth.watch,
+            self._live,
+            console=self._premises.url,
+            reactor=self._reactor,
+            emit=self._emit,
+        )
 
     def _resource(self, parts: tuple[str, ...]) -> Any:
         app: Any = Klein()

@@ -48,6 +48,7 @@ class Records:
 
     Attributes:
         store: The directory; None without one.
+        runner: Asks it; None likewise.
         oauth: Signing in at providers; None without a directory.
         throttle: Locks; None if they are off.
     """
@@ -56,10 +57,10 @@ class Records:
         where, accounts = settings.store, settings.accounts
         self._opened = None if where is None else open_store(where, accounts)
         self.store = None if self._opened is None else self._opened.store
-        self._runner = None if self.store is None else Runner(self.store.database, reactor)
+        self.runner = None if self.store is None else Runner(self.store.database, reactor)
         self.oauth = None
-        if self.store is not None and self._runner is not None:
-            self.oauth = make_oauth(accounts.oauth, self.store, self._runner, reactor, emit)
+        if self.store is not None and self.runner is not None:
+            self.oauth = make_oauth(accounts.oauth, self.store, self.runner, reactor, emit)
         self.throttle = None
         if accounts.throttle.enabled:
             self.throttle = open_throttle(
@@ -71,14 +72,14 @@ class Records:
     @property
     def checks(self) -> Mapping[str, Check]:
         """What must work for logins to work, by its name for people."""
-        store, runner = self.store, self._runner
+        store, runner = self.store, self.runner
         if store is None or runner is None:
             return {}
         return {"the directory": lambda: runner.write(lambda: store.accounts.count("-"))}
 
     async def consents(self) -> Consents:
         """As they were within the last minute; as they were last, if nobody can tell now."""
-        store, runner = self.store, self._runner
+        store, runner = self.store, self.runner
         now = time.time()
         if store is None or runner is None or now - self._read < _KEPT_SECONDS:
             return self._consents
@@ -107,8 +108,8 @@ class Records:
         """End what is under way, and close."""
         if self.oauth is not None:
             await self.oauth.stop()
-        if self._runner is not None:
-            self._runner.stop()
+        if self.runner is not None:
+            self.runner.stop()
         if self.store is not None:
             self.store.close()
         if self.throttle is not None:

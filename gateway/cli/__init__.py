@@ -49,6 +49,7 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
         "admin": "gateway.cli.accounts.people:admin",
         "console-link": "gateway.cli.console_link:console_link",
         "accounts": "gateway.cli.accounts.keys:accounts",
+        "test-alarm": "gateway.cli.alarm:send_test",
         "throttle": "gateway.cli.throttle:throttle",
         "mailbox-server": "gateway.cli.mailbox_server:mailbox_server",
         "check-mailbox": "gateway.cli.check_mailbox:check_mailbox",

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gateway.config.account_rules import ACCOUNT_RULES
+from gateway.config.alarm_rules import ALARM_RULES
 from gateway.config.explain import explain, shown
 from gateway.config.oauth_rules import OAUTH_RULES
 from gateway.config.office_rules import OFFICE_RULES
@@ -60,7 +61,7 @@ def _broken_rules(settings: Settings, source: Source, bad: frozenset[str]) -> Se
     unknown = bad | {key.partition("[")[0] for key in bad}
     return [
         source.problem(breach.key, shown(breach.key, take(tree, breach.key)), *breach.text)
-        for rule in (*RULES, *ACCOUNT_RULES, *OAUTH_RULES, *OFFICE_RULES)
+        for rule in (*RULES, *ACCOUNT_RULES, *OAUTH_RULES, *OFFICE_RULES, *ALARM_RULES)
         if not unknown.intersection(rule.reads)
         for breach in rule.check(settings)
     ]

@@ -11,6 +11,7 @@ from pydantic import Field, PlainSerializer, PlainValidator
 from pydantic.fields import FieldInfo
 
 from gateway.accounts.settings import AccountsSettings, RouteEntry
+from gateway.admin.alarms.settings import AlarmSettings
 from gateway.admin.settings import ConsoleSettings, MetricsSettings
 from gateway.backend.embedded.settings import MaildirSettings
 from gateway.backend.gmail.settings import GmailSettings
@@ -178,6 +179,9 @@ class Settings(Section):
     )
     metrics: MetricsSettings = Field(
         default_factory=MetricsSettings, description="Counters and health checks."
+    )
+    alarms: AlarmSettings = Field(
+        default_factory=AlarmSettings, description="Who is told when mail will stop."
     )
 
     @property

@@ -10,6 +10,10 @@ _OWNER = "Open the account and send its owner a link to sign in."
 # By the event's name: what has happened, and what helps.
 HAPPENINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
+        "alarm_not_sent": (
+            "Those of [alarms] in the settings could not be told of something.",
+            "pop3-gateway test-alarm shows why; it is tried again every ten minutes.",
+        ),
         "clear_password_refused": (
             "A client of another machine wanted to log in without TLS, and was refused.",
             "Switch TLS on at the device, or make a fenced listener for it.",
