@@ -51,9 +51,16 @@ def claims(
     return found
 
 
-def names(found: Mapping[str, Any]) -> list[str]:
-    """What the owner is called there, the best name first."""
-    values = [found.get(name) for name in _NAMES]
+def names(found: Mapping[str, Any], *, email: bool = True) -> list[str]:
+    """What the owner is called there, the best name first.
+
+    Args:
+        found: The claims.
+        email: Whether this provider's `email` is the owner's mailbox. One that it has not
+            verified (OIDC Core §5.1) is not: he may have written anybody's.
+    """
+    own = email and found.get("email_verified") not in {False, "false", "False"}
+    values = [found.get(name) for name in _NAMES if own or name != "email"]
     return list(dict.fromkeys(value for value in values if isinstance(value, str) and value))
 
 

@@ -53,6 +53,7 @@ class Quirks:
         no_device: Why a mailbox cannot be had by a device code; empty if it can.
         no_client: Why it cannot be had by client credentials; empty if it can.
         idle_days: After so many days without use a refresh token ends; 0 if nobody knows.
+        email: Whether the claim of this name is the owner's mailbox.
     """
 
     endpoints: Endpoints | None
@@ -64,6 +65,7 @@ class Quirks:
     no_device: str = ""
     no_client: str = ""
     idle_days: int = 0
+    email: bool = True
 
 
 _GOOGLE = Quirks(
@@ -108,6 +110,9 @@ _MICROSOFT = Quirks(
     # Or the browser gives whoever is signed in already, often the administrator himself.
     extra={"prompt": "select_account"},
     idle_days=90,
+    # Whoever manages a tenant writes into it what he likes: learn.microsoft.com/entra/
+    # identity-platform/id-token-claims-reference.
+    email=False,
 )
 _OIDC = Quirks(
     endpoints=None,

@@ -261,8 +261,9 @@ class SignIn:
 
     async def _called(self, client: TokenClient, tokens: Issued, nonce: str) -> Sequence[str]:
         """What the owner's names are."""
+        email = presets.quirks(client.provider).email
         if tokens.id_token is None:
-            return identity.names(await client.userinfo(tokens.access))
+            return identity.names(await client.userinfo(tokens.access), email=email)
         found = identity.claims(
             tokens.id_token,
             issuer=client.endpoints.issuer,
@@ -270,11 +271,11 @@ class SignIn:
             nonce=nonce,
             now=self._now(),
         )
-        if "email" not in found:
+        if email and "email" not in found:
             # OIDC Core §5.3.2: only of the same subject.
             more = await client.userinfo(tokens.access)
             found = {**more, **found} if more.get("sub") == found.get("sub") else found
-        return identity.names(found)
+        return identity.names(found, email=email)
 
     async def _put(self, grant: Grant) -> Grant:
         await self._runner.write(lambda: self._store.grants.put(grant))

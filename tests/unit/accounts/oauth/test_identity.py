@@ -4,7 +4,7 @@ import jwt
 import pytest
 from pydantic import SecretStr
 
-from gateway.accounts.oauth import identity
+from gateway.accounts.oauth import identity, presets
 from gateway.accounts.oauth.causes import SignInRefused
 
 NOW = 1_800_000_000.0
@@ -74,6 +74,19 @@ def test_names():
     said = {"sub": "1", "email": "Kim@example.org", "preferred_username": 7, "upn": ""}
     assert identity.names(said) == ["Kim@example.org", "1"]
     assert identity.names({}) == []
+
+
+@pytest.mark.parametrize("verified", [False, "false"])
+def test_an_address_that_nobody_has_verified_is_no_name(verified):
+    said = {"sub": "1", "email": "kim@example.org", "email_verified": verified}
+    assert identity.names(said) == ["1"]
+    assert identity.names(said | {"email_verified": True})[0] == "kim@example.org"
+
+
+def test_the_address_is_no_name_where_anybody_writes_it():
+    said = {"sub": "1", "email": "kim@example.org", "preferred_username": "pat@example.com"}
+    assert identity.names(said, email=False) == ["pat@example.com", "1"]
+    assert not presets.QUIRKS["microsoft"].email
 
 
 def test_the_right_mailbox_in_any_letter_case():

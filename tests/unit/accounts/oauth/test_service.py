@@ -173,6 +173,11 @@ def test_another_nonce_is_another_sign_in(desk):
         ({"sub": "1"}, {"sub": "1", "email": "kim@example.org"}, True),
         ({"sub": "1"}, {"sub": "2", "email": "kim@example.org"}, False),
         ({"sub": "1"}, {"email": "kim@example.org"}, False),
+        (
+            {"sub": "1"},
+            {"sub": "1", "email": "kim@example.org", "email_verified": False},
+            False,
+        ),
         ({"sub": "kim@example.org"}, {}, True),
         ({"sub": "1", "preferred_username": "KIM@example.org"}, {}, True),
     ],
