@@ -186,6 +186,16 @@ def test_a_maildir_that_is_away_is_no_empty_mailbox(server):
     assert str(server.directory).encode() not in answer[2]
 
 
+def open_mail(server):
+    """Files of the Maildir that the server has open."""
+    found = []
+    for pid in server.processes():
+        for each in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+                found.append(str(each.readlink()))
+    return [name for name in found if "Maildir" in name]
+
+
 def test_clients_that_leave_in_the_middle_do_no_harm(server):
     server.mail.deliver(b"".join(big(20_000_000)))
     (message,) = server.listed()
@@ -198,12 +208,7 @@ def test_clients_that_leave_in_the_middle_do_no_harm(server):
             client.sendall(request.encode())
             assert client.recv(100)
     assert len(server.raw(message)) == 20_000_000
-    descriptors = {
-        str(each.readlink())
-        for pid in server.processes()
-        for each in Path(f"/proc/{pid}/fd").iterdir()
-    }
-    assert not [each for each in descriptors if "Maildir" in each]
+    wait_until(lambda: not open_mail(server), what="the files of those that left to be closed")
 
 
 def test_a_message_that_turns_out_short_is_broken_off(server):

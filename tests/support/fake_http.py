@@ -91,7 +91,8 @@ class FakeHttp:
     Attributes:
         heard: Requests in the order in which they came.
         delay: Seconds before each answer, as of a far server.
-        most_at_once: The most requests that were under way at one time.
+        most_at_once: The most requests that were without an answer at one time.
+        gate: While it is cleared, answers wait.
     """
 
     def __init__(self, pair=None):
@@ -99,6 +100,8 @@ class FakeHttp:
         self.faults = []
         self.delay = 0.0
         self.most_at_once = 0
+        self.gate = threading.Event()
+        self.gate.set()
         self._at_once = 0
         self._lock = threading.Lock()
         self._released = threading.Event()
@@ -164,6 +167,7 @@ class FakeHttp:
 
     def __exit__(self, *_):
         self._released.set()
+        self.gate.set()
         self._server.shutdown()
         for each in list(self._sockets):
             with contextlib.suppress(OSError):
@@ -230,7 +234,9 @@ def _handler(fake):
                     self._reset()
                     return
                 fake.sleep(fake.delay + reply.delay)
-                self._send(reply)
+                fake.gate.wait(30)
+            # A client that has its answer may ask again before this thread goes on.
+            self._send(reply)
 
         do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = _answer  # noqa: N815
 

@@ -6,11 +6,10 @@ until the client asks for it, bounded for each session and for all together.
 
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
 from gateway.backend.budget import Budget
 from gateway.backend.http.body import HttpBody
-from gateway.backend.port import Sink
 from gateway.errors import Failure
 
 # Finished ones wait for the client while as many again are on their way.
@@ -20,6 +19,8 @@ _SLACK = 1024
 
 class Kept:
     """One message asked for ahead: its octets as they come, if they are not too many.
+
+    See `gateway.backend.ahead.Claim`.
 
     Args:
         body: Fetches it.
@@ -47,13 +48,13 @@ class Kept:
     def begin(self, octets: int | None) -> None:
         """See `Sink`."""
         if octets is not None and octets > self._room:
-            self._give_up()
+            self._let_go()
 
     def write(self, chunk: bytes) -> None:
         """See `Sink`."""
         self._room -= len(chunk)
         if self._room < 0:
-            self._give_up()
+            self._let_go()
         elif self._chunks is not None:
             self._chunks.append(chunk)
 
@@ -63,25 +64,21 @@ class Kept:
         self._waiting.append(waiting)
         return waiting
 
-    def take(self) -> list[bytes] | None:
+    def lend(self) -> list[bytes] | None:
         """The octets, once; None if they did not come whole."""
         chunks, self._chunks = self._chunks, None
-        self._settle()
         return chunks
 
-    def drop(self) -> None:
+    def give_up(self) -> None:
         """Nobody wants it any more."""
-        self._give_up()
-        self._settle()
-
-    def _give_up(self) -> None:
-        self._chunks = None
-        self._body.stop()
-
-    def _settle(self) -> None:
+        self._let_go()
         settled, self._settled = self._settled, None
         if settled is not None:
             settled()
+
+    def _let_go(self) -> None:
+        self._chunks = None
+        self._body.stop()
 
     def _end(self, _: object) -> None:
         self.finished = True
@@ -155,7 +152,7 @@ class Ahead:
         """Forget all that was asked for, and what is under way."""
         kept, self._kept = self._kept, {}
         for each in kept.values():
-            each.drop()
+            each.give_up()
         self._next = 0
 
     def _ask(self, index: int) -> bool:
@@ -181,77 +178,3 @@ class Ahead:
         self._kept[index] = kept = Kept(body, room, settled)
         kept.run(failed)
         return True
-
-
-class AheadBody:
-    """Delivers what was asked for ahead; what was not is fetched like any other.
-
-    Args:
-        ahead: The session's.
-        index: Where the message stands in the maildrop.
-        fetch: Makes the body that fetches it.
-    """
-
-    def __init__(self, ahead: Ahead, index: int, fetch: Callable[[], HttpBody]) -> None:
-        self._ahead = ahead
-        self._index = index
-        self._fetch = fetch
-        self._kept: Kept | None = None
-        self._body: HttpBody | None = None
-        self._done: Deferred[int] | None = None
-        self._paused = False
-        self._stopped = False
-
-    def start(self, sink: Sink) -> "Deferred[int]":
-        """See `gateway.backend.port.Body.start`."""
-        if self._stopped:
-            return succeed(0)
-        self._kept = kept = self._ahead.claim(self._index)
-        if kept is None:
-            running = self._fetch_alone(sink)
-        elif kept.finished:
-            running = self._deliver(kept, sink)
-        else:
-            running = kept.when_finished().addCallback(lambda _: self._deliver(kept, sink))
-        self._ahead.go_on(self._index)
-        return running
-
-    def pause(self) -> None:
-        """What was kept is written at once; it is no more than its room."""
-        self._paused = True
-        if self._body is not None:
-            self._body.pause()
-
-    def resume(self) -> None:
-        """Let it go on."""
-        self._paused = False
-        if self._body is not None:
-            self._body.resume()
-
-    def stop(self) -> None:
-        """Nobody wants it any more."""
-        self._stopped = True
-        if self._kept is not None:
-            self._kept.drop()
-        if self._body is not None:
-            self._body.stop()
-
-    def _deliver(self, kept: Kept, sink: Sink) -> "Deferred[int]":
-        if self._stopped:
-            return succeed(0)
-        chunks = kept.take()
-        if chunks is None:
-            return self._fetch_alone(sink)
-        octets = sum(map(len, chunks))
-        sink.begin(octets)
-        for chunk in chunks:
-            if not self._stopped:
-                sink.write(chunk)
-        return succeed(octets)
-
-    def _fetch_alone(self, sink: Sink) -> "Deferred[int]":
-        self._body = self._fetch()
-        running = self._body.start(sink)
-        if self._paused:
-            self._body.pause()
-        return running

@@ -3,12 +3,10 @@
 A device that polls mostly finds some new messages, and fetches just these.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from twisted.internet.defer import Deferred, succeed
-
+from gateway.backend.ahead import KeptBody
 from gateway.backend.budget import Budget
-from gateway.backend.port import Sink
 
 
 class Keeper:
@@ -44,10 +42,13 @@ class Keeper:
         """A message is whole."""
         self._kept[index] = chunks
 
-    def body(self, index: int) -> "KeptBody | None":
+    def body(self, index: int) -> KeptBody | None:
         """A message that is kept, once."""
         chunks = self._kept.pop(index, None)
-        return None if chunks is None else KeptBody(chunks, self.give_room)
+        if chunks is None:
+            return None
+        octets = sum(map(len, chunks))
+        return KeptBody(chunks, settled=lambda: self.give_room(octets))
 
     def drop(self) -> None:
         """Forget all of them."""
@@ -87,35 +88,3 @@ class Keeping:
         chunks, self._chunks = self._chunks, None
         if chunks:
             self._keeper.give_room(sum(map(len, chunks)))
-
-
-class KeptBody:
-    """Delivers what was kept; see `gateway.backend.port.Body`."""
-
-    def __init__(self, chunks: Sequence[bytes], give_room: Callable[[int], None]) -> None:
-        self._chunks = chunks
-        self._octets = sum(map(len, chunks))
-        self._give_room = give_room
-        self._stopped = False
-
-    def start(self, sink: Sink) -> "Deferred[int]":
-        """Write it at once: it is no more than a session may keep."""
-        written = 0
-        self._give_room(self._octets)
-        sink.begin(self._octets)
-        for chunk in self._chunks:
-            if self._stopped:
-                break
-            written += len(chunk)
-            sink.write(chunk)
-        return succeed(written)
-
-    def pause(self) -> None:
-        """All is written."""
-
-    def resume(self) -> None:
-        """All is written."""
-
-    def stop(self) -> None:
-        """Nobody wants the rest."""
-        self._stopped = True

@@ -8,9 +8,10 @@ from typing import ClassVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure as Reason
 
+from gateway.backend.ahead import AheadBody
 from gateway.backend.budget import Budget
 from gateway.backend.http import record as records
-from gateway.backend.http.ahead import Ahead, AheadBody
+from gateway.backend.http.ahead import Ahead
 from gateway.backend.http.api import Api, Listing, Message, explained
 from gateway.backend.http.body import HttpBody
 from gateway.backend.http.client import Caller
@@ -142,10 +143,9 @@ class HttpSession:
         index = self._position(ref)
         if top is not None or not self._settings.prefetch:
             return self._fetch(index)
-        kept = self._keeper.body(index)
-        if kept is not None:
-            return kept
-        return AheadBody(self._reading_ahead(), index, lambda: self._fetch(index))
+        return self._keeper.body(index) or AheadBody(
+            self._reading_ahead(), index, lambda: self._fetch(index)
+        )
 
     async def commit(self, plan: CommitPlan) -> Outcome:
         """Remove exactly the messages of the plan."""

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 
+from gateway.backend.ahead import AT_ONCE
 from gateway.backend.budget import Budget
 from gateway.backend.imap.collaborators import Receiver
 from gateway.backend.imap.connection import Connection
 from gateway.backend.imap.encoder import uid_sets
+from gateway.backend.imap.mailbox import Mailbox
 from gateway.backend.imap.responses import Fetch, Status
 
 # A window opens with each message that is read on; a command costs as much as a message.
@@ -21,9 +23,6 @@ _NEAR_OCTETS = 1 << 19
 # A far server answers a whole window a round trip.
 _FAR_SECONDS = 0.002
 _FAR_OCTETS = 1 << 20
-# What may be written without asking whether the client takes it: more would wait in the
-# client's buffer, where no budget counts it, and look like a client that takes nothing.
-AT_ONCE = 1 << 17
 # A server may send a little more than RFC822.SIZE said; whatever is beyond is not kept.
 _SLACK = 1024
 
@@ -131,6 +130,38 @@ class Batch(Receiver):
             deferred.callback(None)
 
 
+class Parcel:
+    """One message of a batch; see `gateway.backend.ahead.Claim`.
+
+    Args:
+        batch: That has it or will have it.
+        uid: The message.
+        mailbox: As the connection has it selected.
+    """
+
+    __slots__ = ("_batch", "_mailbox", "_uid", "when_finished")
+
+    def __init__(self, batch: Batch, uid: int, mailbox: Mailbox) -> None:
+        self._batch = batch
+        self._uid = uid
+        self._mailbox = mailbox
+        self.when_finished = batch.when_finished
+
+    @property
+    def finished(self) -> bool:
+        """Whether the server has answered, well or not."""
+        return self._batch.finished
+
+    def lend(self) -> list[bytes] | None:
+        """Its octets; none if UIDs do not mean any more what they meant."""
+        chunks = self._batch.lend(self._uid)
+        return None if self._mailbox.moved else chunks
+
+    def give_up(self) -> None:
+        """Nobody wants it any more."""
+        self._batch.give_up(self._uid)
+
+
 class Prefetch:
     """What one session has asked for ahead of its client.
 
@@ -162,13 +193,8 @@ class Prefetch:
         self._run = 0
         self.latest = 0
 
-    @property
-    def moved(self) -> bool:
-        """Whether UIDs do not mean any more what they meant when they were asked for."""
-        return self._connection.mailbox.moved
-
-    def claim(self, index: int) -> Batch | None:
-        """The batch that has or will have this message, if it was asked for ahead.
+    def claim(self, index: int) -> Parcel | None:
+        """The message that stands here, if it was asked for ahead.
 
         A client that reads in another order ends what was asked for.
         """
@@ -176,9 +202,10 @@ class Prefetch:
             self._run = 0
             self.drop()
         batch = self._ahead.pop(index, None)
-        if batch is not None:
-            self._held -= self._octets[index]
-        return batch
+        if batch is None:
+            return None
+        self._held -= self._octets[index]
+        return Parcel(batch, self._uids[index], self._connection.mailbox)
 
     def at_hand(self, uid: int) -> list[bytes] | None:
         """The octets of the message that is next in order, if it has come; once.
@@ -187,9 +214,9 @@ class Prefetch:
         """
         index = self._expected
         batch = self._ahead.get(index)
-        if batch is None or not batch.finished or self._uids[index] != uid or self.moved:
+        if batch is None or not batch.finished or self._uids[index] != uid:
             return None
-        if self._octets[index] > AT_ONCE:
+        if self._connection.mailbox.moved or self._octets[index] > AT_ONCE:
             return None
         chunks = batch.take(uid)
         if chunks is not None:

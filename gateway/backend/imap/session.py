@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure as Reason
 
+from gateway.backend.ahead import AheadBody
 from gateway.backend.budget import Budget
 from gateway.backend.imap import commit, snapshot
-from gateway.backend.imap.ahead import AheadBody
 from gateway.backend.imap.body import ImapBody, OctetsDiffer
 from gateway.backend.imap.connection import Connection
 from gateway.backend.imap.keepalive import Keepalive
@@ -118,8 +118,7 @@ class ImapSession:
             return self._direct(index, uid, top)
         return AheadBody(
             self._reading_ahead(),
-            index=index,
-            uid=uid,
+            index,
             fetch=lambda: self._direct(index, uid, None),
             delivered=lambda octets: self._delivered(index, uid, octets),
         )
