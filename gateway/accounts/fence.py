@@ -11,6 +11,28 @@ from ipaddress import (
     ip_network,
 )
 
+Network = IPv4Network | IPv6Network
+_MAPPED = IPv6Network("::ffff:0:0/96")
+
+
+def parse_network(text: str, *, strict: bool = True) -> Network:
+    """A network as somebody enters it for a fence.
+
+    Args:
+        text: Like `192.0.2.0/24` or `2001:db8::7`.
+        strict: Whether an address inside of a network is not taken for the network.
+
+    Raises:
+        ValueError: It is none, or one that would not keep out who seems to be outside.
+    """
+    network = ip_network(text, strict=strict)
+    if "%" in text:
+        # The comparison would leave the interface out, and let in those of all others.
+        raise ValueError(f"{text!r} names an interface, which a fence cannot tell apart")
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+        raise ValueError(f"{text!r} is of IPv4 addresses written as IPv6")
+    return network
+
 
 def plain_address(peer: str) -> IPv4Address | IPv6Address | None:
     """A client's address; an IPv4 client of an IPv6 socket has its IPv4 address.
@@ -37,7 +59,7 @@ def is_loopback(peer: str) -> bool:
 class Fence:
     """Networks; nobody is inside a fence without any."""
 
-    networks: tuple[IPv4Network | IPv6Network, ...]
+    networks: tuple[Network, ...]
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Fence":

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from ipaddress import ip_network
 from urllib.parse import parse_qs, urlsplit
 
+from gateway.accounts.fence import parse_network
 from gateway.accounts.names import (
     ALPHABET,
     Route,
@@ -190,7 +190,7 @@ def _device(key: str, device: DeviceEntry) -> Iterator[Breach]:
         yield Breach(f"{key}.password_hash", "is not Argon2id", again)
     for text in device.fence:
         try:
-            ip_network(text)
+            parse_network(text)
         except ValueError:
             yield Breach(
                 f"{key}.fence",

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from gateway.config.problems import BadValue
 
 _SHAPE = re.compile(r"(?:\[(?P<six>[^]]*)\]|(?P<host>[^:]*)):(?P<port>[^:]*)")
+_DIGITS = re.compile(r"[0-9]{1,5}")  # Python refuses to read thousands of them
 _NAME = re.compile(r"[\x21-\x39\x3b-\x7e]{1,255}")
 _EXAMPLES = "write 127.0.0.1:1110, [::1]:1110 or systemd:NAME"
 
@@ -96,8 +97,8 @@ def _host(six: str | None, host: str | None) -> str:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+    if not (_DIGITS.fullmatch(text) and int(text) <= 65535):
         raise BadValue(
-            f'"{text}" is not a port', "give a number from 0 (any free one) to 65535"
+            f'"{text:.20}" is not a port', "give a number from 0 (any free one) to 65535"
         )
     return int(text)

@@ -125,6 +125,8 @@ def _wrong(detail: ErrorDetails, value: object, field: FieldInfo | None) -> str:
         return f"is {kind.removeprefix('string_').replace('_', ' ')}"
     if kind.startswith(("greater_than", "less_than")):
         return "is out of range"
+    if kind == "finite_number":
+        return "is not finite"
     if detail["input"] != value:
         return f"has {what_it_is(detail['input'])} in it"
     return f"is {what_it_is(value)}"

@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from pathlib import Path
 from typing import Any
 
+from gateway.accounts.fence import Network, parse_network
 from gateway.config.addresses import ListenAddress, SystemdSocket, parse_listen
 from gateway.config.problems import BadValue
 from gateway.config.rule import Breach, Rule, file
@@ -13,8 +14,6 @@ from gateway.config.tree import Settings
 from gateway.server.settings import FencedListener, ListenSettings
 
 _EXAMPLE = 'plain = ["127.0.0.1:1110"]'
-_MAPPED = IPv6Network("::ffff:0:0/96")
-Network = IPv4Network | IPv6Network
 
 
 def _texts(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -173,14 +172,22 @@ def _legacy(table: str, settings: FencedListener, networks: list[Network]) -> It
 
 def _network(text: str) -> Network:
     try:
-        network = ip_network(text)
+        return parse_network(text)
     except ValueError:
-        raise BadValue(f'"{text}" is not a network', _like(text)) from None
-    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
-        raise BadValue(
-            f'"{text}" is of IPv4 addresses written as IPv6', "write it as an IPv4 network"
+        raise BadValue(*_no_network(text)) from None
+
+
+def _no_network(text: str) -> tuple[str, str]:
+    try:
+        ip_network(text)
+    except ValueError:
+        return f'"{text}" is not a network', _like(text)
+    if "%" in text:
+        return (
+            f'"{text}" names an interface, which a fence cannot tell apart',
+            'leave "%" and what follows out, and listen at an address of one',
         )
-    return network
+    return f'"{text}" is of IPv4 addresses written as IPv6', "write it as an IPv4 network"
 
 
 def _like(text: str) -> str:

@@ -14,6 +14,7 @@ from gateway.config.tree import FLAGS
 Tree = dict[str, Any]
 # A step of a dotted key: a name, and which entry of a list of tables, from 1 on.
 _STEP = re.compile(r"([^.\[\]]*)(?:\[(\d+)\])?(?:\.|$)")
+_DEEPEST = 50
 COMMAND_LINE, SETTINGS = "command line", "settings"
 TABLE = re.compile(r"\s*\[\[?\s*([^]\[]+?)\s*\]")
 KEY = re.compile(r"""\s*([\w\-."' ]+?)\s*=""")
@@ -45,7 +46,8 @@ class Source:
         if path is None:
             return cls(overrides=overrides)
         try:
-            return cls(path, path.read_bytes().decode(), overrides)
+            # With or without the mark that editors of Windows put in front.
+            return cls(path, path.read_bytes().decode("utf-8-sig"), overrides)
         except OSError as error:
             wrong = f"cannot be read: {error.strerror or error}"
             right = "name a TOML file that exists and that this user may read"
@@ -62,8 +64,13 @@ class Source:
         """
         try:
             tree: Tree = tomllib.loads(self.text)
+            _check_depth(tree)
         except tomllib.TOMLDecodeError as error:
             raise ConfigError([self._not_toml(str(error))]) from None
+        except RecursionError:
+            raise ConfigError([self._unusable("is nested too deeply")]) from None
+        except ValueError:  # from Python's limit of digits
+            raise ConfigError([self._unusable("has a number of too many digits")]) from None
         for key, value in self.overrides.items():
             put(tree, key, value)
         return tree
@@ -73,6 +80,9 @@ class Source:
         line = int(found[1]) if found and found[1] else len(self.text.splitlines())
         wrong = f"is not TOML: {_AT_LINE.sub('', message)}"
         return Problem(str(self.path), "", wrong, _NOT_TOML, line=line)
+
+    def _unusable(self, wrong: str) -> Problem:
+        return Problem(str(self.path), "", wrong, "deploy/examples has files that work")
 
     def problem(self, key: str, value: str | None, wrong: str, right: str) -> Problem:
         """A mistake, with the place where the key was given."""
@@ -113,6 +123,21 @@ def _entry(table: str, another: bool, seen: Counter[str]) -> str:
         if seen[key]:
             key = f"{key}[{seen[key]}]"
     return key
+
+
+def _check_depth(tree: Tree) -> None:
+    """Nothing may be nested so deeply that what looks at it would run out of stack.
+
+    Raises:
+        RecursionError: Something is.
+    """
+    level: list[Any] = [tree]
+    for _ in range(_DEEPEST):
+        inner = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [below for each in inner for below in each if isinstance(below, dict | list)]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _plain(dotted: str) -> str:

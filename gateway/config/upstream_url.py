@@ -42,6 +42,7 @@ HTTP_EXAMPLES = (
     "profile+https://mail.example.org/base?profile=NAME, graph://TENANT, gmail://"
 )
 _AUTHORITY = re.compile(r"(?:\[(?P<six>[^]]*)\]|(?P<host>[^:]*))(?::(?P<port>.*))?")
+_DIGITS = re.compile(r"[0-9]{1,5}")  # Python refuses to read thousands of them
 _NAME = re.compile(r"(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?")
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PROFILE_FILE = re.compile(r"/[^\x00-\x1f\x7f#?&%]+")
@@ -266,6 +267,6 @@ def _host(six: str | None, host: str | None) -> str:
 def _port(protocol: str, text: str | None) -> int:
     if not text:
         return PORTS[protocol]
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
-        raise BadValue(f'"{text}" is not a port', "give a number from 1 to 65535")
+    if not (_DIGITS.fullmatch(text) and 1 <= int(text) <= 65535):
+        raise BadValue(f'"{text:.20}" is not a port', "give a number from 1 to 65535")
     return int(text)

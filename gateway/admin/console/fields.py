@@ -1,9 +1,9 @@
 """What people enter, made into values: every mistake is told beside its field."""
 
 import re
-from ipaddress import ip_network
 from urllib.parse import urlsplit
 
+from gateway.accounts.fence import parse_network
 from gateway.accounts.names import account_fault, device_fault
 
 # As gateway.config.upstream_url has them; what is beyond the scheme is checked at login.
@@ -133,6 +133,6 @@ def fence(words: tuple[str, ...]) -> tuple[str, ...]:
     if len(words) > _FENCES:
         raise Wrong(f"There may be {_FENCES} networks.")
     try:
-        return tuple(str(ip_network(word, strict=False)) for word in words)
+        return tuple(str(parse_network(word, strict=False)) for word in words)
     except ValueError:
         raise Wrong("Write addresses or networks, e.g. 192.0.2.17 or 192.0.2.0/24") from None

@@ -3,12 +3,12 @@
 import socket
 import time
 from dataclasses import replace
-from ipaddress import ip_network
 from typing import Any
 
 import click
 import tomlkit
 
+from gateway.accounts.fence import parse_network
 from gateway.accounts.model import Device
 from gateway.accounts.names import device_fault
 from gateway.accounts.new_device import with_new_password
@@ -133,7 +133,7 @@ def _entered(account: str, name: str, about: dict[str, Any]) -> Device:
         raise click.UsageError(f"the device's name {fault}")
     for text in about["fence"]:
         try:
-            ip_network(text)
+            parse_network(text)
         except ValueError as error:
             raise click.UsageError(f"--fence: {error}") from None
     return Device(

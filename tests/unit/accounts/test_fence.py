@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.accounts.fence import Fence, is_loopback
+from gateway.accounts.fence import Fence, is_loopback, parse_network
 
 FENCE = Fence.of(["192.0.2.0/28", "198.51.100.7", "2001:db8:1::/64"])
 
@@ -45,6 +45,19 @@ def test_a_fence_without_networks_has_nobody_inside():
 def test_what_is_no_network(text):
     with pytest.raises(ValueError, match=r"does not appear|has host bits"):
         Fence.of([text])
+
+
+@pytest.mark.parametrize("text", ["192.0.2.0/24", "198.51.100.7", "2001:db8::/32", "::/0"])
+def test_what_can_be_entered(text):
+    assert parse_network(text) == Fence.of([text]).networks[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["fe80::%eth0/64", "fe80::1%eth0", "::ffff:192.0.2.1", "::ffff:192.0.2.0/120", "x"]
+)
+def test_what_would_not_be_the_fence_that_it_seems(text):
+    with pytest.raises(ValueError, match=r"interface|IPv4|does not appear"):
+        parse_network(text, strict=False)
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.3.2.1", "::1", "::ffff:127.0.0.1"])

@@ -197,6 +197,7 @@ def test_a_password_is_kept_only_by_choice(admin, office, account):
         ({"device": "Drucker 1"}, "a-z, 0-9 and dashes"),
         ({"device": "-x"}, "a-z, 0-9 and dashes"),
         ({"fence": "192.0.2.300"}, "192.0.2.0/24"),
+        ({"fence": "fe80::1%eth0"}, "192.0.2.0/24"),
         ({"fence": "\n".join(f"192.0.2.{number}" for number in range(17))}, "16 networks"),
     ],
 )

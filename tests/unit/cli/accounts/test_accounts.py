@@ -160,6 +160,7 @@ def test_a_password_is_kept_only_where_that_was_asked_for(shell, kim):
 def test_mistakes_about_devices(shell, kim):
     shell("device", "add", kim, "Canon 1", status=2)
     shell("device", "add", kim, "canon", "--fence", "192.0.2.1/24", status=2)
+    shell("device", "add", kim, "canon", "--fence", "fe80::1%eth0", status=2)
     shell("device", "add", "nobody", "canon", status=1)
     shell("device", "revoke", kim, "canon", status=1)
     shell("device", "remove", kim, "canon", status=1)
