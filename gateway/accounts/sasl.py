@@ -121,18 +121,24 @@ def encode(challenge: bytes) -> bytes:
 def name(user: bytes) -> bytes:
     """A name that an upstream can be given.
 
-    NUL is the one octet that no IMAP string can carry (RFC 3501 §9, CHAR8); CR and LF would
-    end the line of a name that is written into one.
-
     Raises:
         SaslError: It is none.
     """
-    if not user or any(octet in user for octet in b"\0\r\n"):
+    if not user or not one_line(user):
         raise SaslError("a name without NUL, CR and LF expected")
     return user
 
 
+def one_line(text: bytes) -> bool:
+    """Whether a name or a password can be written into a line of another protocol.
+
+    NUL is the one octet that no IMAP string can carry (RFC 3501 §9, CHAR8), and in RFC 4616
+    it stands between the parts; CR and LF would end the line.
+    """
+    return not any(octet in text for octet in b"\0\r\n")
+
+
 def _password(user: bytes, password: bytes) -> Credentials:
-    if not user or b"\0" in user + password:
-        raise SaslError("a name and a password without NUL expected")
-    return Credentials(user, SecretBytes(password))
+    if not one_line(password):
+        raise SaslError("a password without NUL, CR and LF expected")
+    return Credentials(name(user), SecretBytes(password))

@@ -196,13 +196,13 @@ def _top(rest: bytes | None) -> Command:
 
 
 def _user(rest: bytes | None) -> Command:
-    if not rest or b"\0" in rest:
+    if not rest or not sasl.one_line(rest):
         raise BadCommand("a name expected")
     return User(rest)
 
 
 def _pass(rest: bytes | None) -> Command:
-    if rest is None or b"\0" in rest:
+    if rest is None or not sasl.one_line(rest):
         raise BadCommand("a password expected")
     return Pass(SecretBytes(rest))
 

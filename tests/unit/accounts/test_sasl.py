@@ -12,7 +12,12 @@ from gateway.accounts import sasl
 from gateway.accounts.sasl import Credentials, SaslError
 from gateway.accounts.sasl_table import MECHANISMS
 
-WITHOUT_NUL = st.binary(min_size=1, max_size=30).filter(lambda text: b"\0" not in text)
+
+def one_line(text):
+    return not set(text) & set(b"\0\r\n")
+
+
+NAMES = st.binary(min_size=1, max_size=30).filter(one_line)
 
 
 def fresh():
@@ -39,14 +44,25 @@ def test_plain_completes_at_once(response, expected):
 
 @pytest.mark.parametrize(
     "response",
-    [b"", b"tim", b"tim\0secret", b"\0tim\0a\0b", b"\0\0secret", b"kurt\0tim\0secret"],
+    [
+        b"",
+        b"tim",
+        b"tim\0secret",
+        b"\0tim\0a\0b",
+        b"\0\0secret",
+        b"kurt\0tim\0secret",
+        b"\0ti\rm\0secret",
+        b"\0tim\nLOGOUT\0secret",
+        b"\0tim\0sec\rret",
+        b"\0tim\0secret\r\n",
+    ],
 )
 def test_plain_refuses(response):
     with pytest.raises(SaslError):
         sasl.Plain().respond(response)
 
 
-@given(WITHOUT_NUL, st.binary(max_size=30).filter(lambda text: b"\0" not in text))
+@given(NAMES, st.binary(max_size=30).filter(one_line))
 def test_plain_and_login_give_the_octets_as_they_came(user, password):
     expected = credentials(user, password)
     assert sasl.Plain().respond(b"\0" + user + b"\0" + password) == expected
@@ -55,7 +71,14 @@ def test_plain_and_login_give_the_octets_as_they_came(user, password):
     assert login.respond(password) == expected
 
 
-@pytest.mark.parametrize(("user", "password"), [(b"", b"x"), (b"a\0b", b"x"), (b"a", b"\0")])
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [
+        (b"", b"x"),
+        *((b"a%bb" % octet, b"x") for octet in (b"\0", b"\r", b"\n", b"\r\n")),
+        *((b"a", b"x%b" % octet) for octet in (b"\0", b"\r", b"\n", b"\r\n")),
+    ],
+)
 def test_login_refuses_at_its_end(user, password):
     login = sasl.Login()
     assert login.respond(user) == b"Password:"

@@ -129,6 +129,16 @@ def test_wrong_response_ends_the_exchange(line):
     assert book.ask(b"USER mrose") == replies.SEND_PASSWORD
 
 
+@pytest.mark.parametrize("octet", [b"\0", b"\r", b"\n"])
+def test_a_name_or_a_password_of_two_lines_is_never_shown_to_anybody(octet):
+    for user, password in ((b"mr%bose" % octet, b"x"), (b"mrose", b"secret%b" % octet)):
+        response = base64.b64encode(b"\0%b\0%b" % (user, password))
+        assert Playbook().ask(b"AUTH PLAIN " + response) == replies.BAD_RESPONSE
+        book = Playbook()
+        book.say(b"AUTH LOGIN " + base64.b64encode(user))
+        assert book.ask(base64.b64encode(password)) == replies.BAD_RESPONSE
+
+
 def test_line_too_long_ends_the_exchange():
     book = Playbook(max_credentials_line=300)
     book.say(b"AUTH PLAIN")

@@ -124,8 +124,11 @@ BAD = [
     b"USER",
     b"USER ",
     b"USER a\0b",
+    b"USER a\rb",
+    b"USER a\r",
     b"PASS",
     b"PASS a\0b",
+    b"PASS a\rb",
     b"AUTH PLAIN AGEAYg== more",
     b"RETR",
     b"RETR ",
@@ -178,7 +181,7 @@ def test_any_octets_are_a_command_or_a_bad_command(line):
         assert isinstance(commands.parse(line), commands.Command)
 
 
-@given(st.binary(min_size=1, max_size=30).filter(lambda text: b"\0" not in text))
+@given(st.binary(min_size=1, max_size=30).filter(lambda text: not set(text) & set(b"\0\r\n")))
 def test_names_and_passwords_arrive_octet_for_octet(text):
     assert commands.parse(b"USER " + text).name == text
     assert commands.parse(b"PASS " + text).password.get_secret_value() == text
