@@ -190,9 +190,10 @@ class TokenClient:
         said = self._said(answer)
         try:
             parsed: Mapping[str, Any] = client.parse_request_body_response(answer.body.decode())
-        except Exception as error:  # noqa: BLE001 - it was not written for hostile input
-            kind = type(error).__name__
-            raise Unavailable(f"the provider's answer cannot be used: {kind}") from None
+        except Exception:  # noqa: BLE001 - it was not written for hostile input
+            # An odd `expires_in`, say. A refresh token that came along is the only one that
+            # is left, and must not be thrown away for it.
+            parsed = {}
         return issued({**said, **parsed}, self.now())
 
     def _said(self, answer: Answer) -> dict[str, Any]:
@@ -232,8 +233,8 @@ class TokenClient:
             user_code,
             uri,
             complete if isinstance(complete, str) else "",
-            float(interval) if isinstance(interval, int | float) else _DEVICE_INTERVAL,
-            self.now() + (life if isinstance(life, int | float) else _DEVICE_LIFE),
+            _between(interval, _DEVICE_INTERVAL, 1.0, 60.0),
+            self.now() + _between(life, _DEVICE_LIFE, 1.0, 3600.0),
         )
 
     def _endpoint(self, url: str, what: str) -> str:
@@ -268,6 +269,13 @@ def read_redirect(query: str, state: str) -> str:
     except (oauthlib.OAuth2Error, ValueError):
         raise refusal(dict(parse_qsl(query))) from None
     return str(found["code"])
+
+
+def _between(value: object, usual: float, least: float, most: float) -> float:
+    """What a provider says, within reason; `json` knows NaN and numbers without end."""
+    if isinstance(value, int | float) and least <= value:  # nothing is less than NaN
+        return float(min(value, most))
+    return usual
 
 
 def _secure(url: str) -> str:

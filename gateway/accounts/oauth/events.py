@@ -61,6 +61,14 @@ class PreviousTokenUsed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class WatchFailed(Event):
+    """The look at all consents has a defect; there is another look in a minute."""
+
+    level: ClassVar[Level] = "error"
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentLost(Event):
     """There will be no more tokens until the owner signs in again."""
 

@@ -113,6 +113,6 @@ def _seconds(value: object) -> float | None:
     """A number of seconds, also as a text."""
     try:
         seconds = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return seconds if math.isfinite(seconds) and 0 <= seconds <= _LONGEST_LIFE else None

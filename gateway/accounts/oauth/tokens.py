@@ -117,7 +117,7 @@ class Keeper:
         """See `gateway.maildrop.Tokens.token`."""
         state = self._state(account)
         grant = state.grant
-        if grant is None or self._now() - state.read > _TRUSTED:
+        if grant is None or not self._within(state.read, _TRUSTED):
             grant = await self._read(state)
         if not self._good(grant):
             grant = await self._join(state)
@@ -130,7 +130,7 @@ class Keeper:
         """See `gateway.maildrop.Tokens.renew`."""
         state = self._state(account)
         grant = await self._read(state)
-        if _octets(grant) == refused and self._now() - grant.refreshed >= _NEW:
+        if _octets(grant) == refused and not self._within(grant.refreshed, _NEW):
             state.stale = refused.decode("ascii", "replace")
             grant = await self._join(state)
         return _octets(grant)
@@ -156,6 +156,10 @@ class Keeper:
 
     def _state(self, account: str) -> _State:
         return self._states.setdefault(account.casefold(), _State(account))
+
+    def _within(self, then: float, seconds: float) -> bool:
+        """Whether it was so long ago at most; a clock that was put back makes nothing new."""
+        return 0 <= self._now() - then < seconds
 
     def _good(self, grant: Grant, refused: str = "") -> bool:
         soon = self._now() + _MARGIN
@@ -189,7 +193,7 @@ class Keeper:
     # Refreshing.
 
     async def _join(self, state: _State) -> Grant:
-        if state.failure is not None and self._now() < state.due:
+        if state.failure is not None and 0 < state.due - self._now() <= _PAUSE:
             raise type(state.failure)(state.failure.detail)
         grant: Any = Deferred.fromCoroutine(state.flight.join(lambda: self._refresh(state)))
         grant.addTimeout(self._wait, self._clock, _in_time)

@@ -21,6 +21,9 @@ from gateway.telemetry import Emitter
 _ROUND_SECONDS = 60.0
 # Refreshes of a round, and seconds between two: no provider sees a crowd.
 _A_ROUND = 40
+_PAGE = 500
+# Read in a round, of the sound ones and of the broken ones.
+_PAGES = 10
 _APART = 1.0
 # Locked accounts are unlocked and rules of access changed without a new sign-in.
 _BROKEN_EVERY = 6 * 3600.0
@@ -86,6 +89,7 @@ class Watch:
         self._now = now
         self._emit = emit
         self._tried: dict[str, float] = {}
+        self._next = {False: 0, True: 0}
         self._call: Any = LoopingCall(self._look)
         self._call.clock = clock
         self._stopping = False
@@ -105,16 +109,23 @@ class Watch:
 
     async def look(self) -> None:
         """One round: refresh what is due, and raise the day's alarms."""
-        due = [grant for grant in await self._old() if self._is_due(grant)]
-        for number, grant in enumerate(due[:_A_ROUND]):
+        under_way = []
+        for number, grant in enumerate(await self._due()):
             if self._stopping:
-                return
+                break
             if number:
                 await deferLater(self._clock, _APART)
-            self._tried[grant.account] = self._now()
-            with suppress(Failure):  # the keeper has told of it
-                await self._keeper.refresh(grant)
-        await self._alarm()
+            # A provider that is slow to answer holds up the accounts of no other.
+            under_way.append(Deferred.fromCoroutine(self._refresh(grant)))
+        for each in under_way:
+            await each
+        if not self._stopping:
+            await self._alarm()
+
+    async def _refresh(self, grant: Grant) -> None:
+        self._tried[grant.account] = self._now()
+        with suppress(Failure):  # the keeper has told of it
+            await self._keeper.refresh(grant)
 
     async def forebodings(self) -> Sequence[Foreboding]:
         """All that is wrong or will be, the most urgent first."""
@@ -127,27 +138,60 @@ class Watch:
             await self.look()
         except Failure:
             pass  # the database is away: the next round will see
+        except Exception as error:  # noqa: BLE001 - the next round must come, whatever it was
+            self._emit(events.WatchFailed(type(error).__name__))
         finally:
             ended, self._ended = self._ended, None
             ended.callback(None)
 
-    async def _old(self) -> Sequence[Grant]:
-        """Those that may be due."""
-        now, every = self._now(), self._settings.refresh_every * _SOONEST
-        grants = self._store.grants
-        sound = await self._run(lambda: grants.unrefreshed(now - every, broken=False))
-        broken = await self._run(lambda: grants.unrefreshed(now - _BROKEN_EVERY, broken=True))
-        return [*sound, *broken]
+    async def _due(self) -> Sequence[Grant]:
+        """A round's worth: the sound ones first, half of it at least for the broken ones."""
+        sound = await self._old(broken=False)
+        broken = await self._old(broken=True)
+        room = max(_A_ROUND - len(broken), _A_ROUND // 2)
+        return [*sound[:room], *broken][:_A_ROUND]
+
+    async def _old(self, *, broken: bool) -> Sequence[Grant]:
+        """Those that are due, from where the last round ended.
+
+        Many that were tried of late in vain must not stand before the others for ever.
+        """
+        every = _BROKEN_EVERY if broken else self._settings.refresh_every * _SOONEST
+        found: list[Grant] = []
+        for _ in range(_PAGES):
+            page = await self._page(self._now() - every, broken=broken)
+            found += filter(self._is_due, page)
+            self._next[broken] += len(page)
+            if len(page) < _PAGE:
+                self._next[broken] = 0
+                break
+            if len(found) >= _A_ROUND:
+                break
+        if len(found) > _A_ROUND:
+            self._next[broken] = 0  # those that are left have a turn at once
+        return found[:_A_ROUND]
+
+    async def _page(self, before: float, *, broken: bool) -> Sequence[Grant]:
+        now, offset = self._now(), self._next[broken]
+        return await self._run(
+            lambda: self._store.grants.unrefreshed(
+                before, now, broken=broken, limit=_PAGE, offset=offset
+            )
+        )
 
     def _is_due(self, grant: Grant) -> bool:
-        tried = self._tried.get(grant.account, 0.0)
         if grant.broken:
-            return self._now() - max(tried, grant.refreshed) >= _BROKEN_EVERY
+            return self._was_before(grant, _BROKEN_EVERY)
         # Accounts that were made in one hour are not refreshed in one hour every day.
         every = self._settings.refresh_every * (
             _SOONEST + (1 - _SOONEST) * _share(grant.account)
         )
-        return self._now() - max(tried, grant.refreshed) >= every
+        return self._was_before(grant, every)
+
+    def _was_before(self, grant: Grant, seconds: float) -> bool:
+        """Whether it was refreshed and tried so long ago, or before the clock was put back."""
+        now, tried = self._now(), self._tried.get(grant.account, 0.0)
+        return all(not 0 <= now - then < seconds for then in (tried, grant.refreshed))
 
     async def _alarm(self) -> None:
         """Once a day, of all processes that look together."""

@@ -14,6 +14,7 @@ _GRANT = schema.grant.c
 _Where = ColumnElement[bool]
 # Their numbers have 31 bits, and go up with each refresh.
 _FIRST_VERSIONS = 1 << 30
+_LONGEST_LEASE = 600.0
 
 
 class Grants:
@@ -36,10 +37,16 @@ class Grants:
         """All, those first whose access token ends first."""
         return self._select(None, limit, offset)
 
-    def unrefreshed(self, before: float, *, broken: bool, limit: int = 500) -> Sequence[Grant]:
-        """Those that were not refreshed since a time: the broken ones, or all others."""
+    def unrefreshed(
+        self, before: float, now: float, *, broken: bool, limit: int = 500, offset: int = 0
+    ) -> Sequence[Grant]:
+        """Those that were not refreshed since a time: the broken ones, or all others.
+
+        What was refreshed in the future was so before the clock was put back.
+        """
         state = _GRANT.broken != "" if broken else _GRANT.broken == ""
-        return self._select(and_(state, _GRANT.refreshed <= before), limit)
+        old = or_(_GRANT.refreshed <= before, _GRANT.refreshed > now)
+        return self._select(and_(state, old), limit, offset)
 
     def worrying(self, *, ends_before: float, refreshed_before: float) -> Sequence[Grant]:
         """Those that are broken, that end soon, or that were not refreshed for long."""
@@ -62,7 +69,11 @@ class Grants:
         """Be the one who refreshes this version until a time; False if another is."""
         change = (
             update(schema.grant)
-            .where(self._this(account, version), _GRANT.leased_until <= now)
+            .where(
+                self._this(account, version),
+                # One that ends so late was taken before the clock was put back.
+                or_(_GRANT.leased_until <= now, _GRANT.leased_until > now + _LONGEST_LEASE),
+            )
             .values(leased_until=until)
         )
         with self._database.transaction() as connection:

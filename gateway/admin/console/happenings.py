@@ -137,6 +137,7 @@ HAPPENINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "The mail server would not delete some messages.",
             "Check that the mailbox may be written to.",
         ),
+        "watch_failed": ("A mistake of the gateway's own, in the look after consents.", _LOG),
         "upstream_alert": ("The mail server has something to tell its users.", "Read it."),
         "upstream_deaf": (
             "The mail server loses what is sent right behind the password.",

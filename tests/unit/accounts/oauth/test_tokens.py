@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 
 from gateway.accounts.oauth.fetch import Answer
 from gateway.errors import ConsentMissing, Unavailable
-from tests.unit.accounts.oauth.desk import begin, error, result, run
+from tests.unit.accounts.oauth.desk import DAY, begin, error, result, run
 
 
 @pytest.fixture
@@ -317,7 +317,6 @@ PASSING = [
     Answer(200, b'{"token_type":"Bearer"}'),
     Answer(200, b'{"access_token":"a b"}'),
     Answer(200, b'{"access_token":"a","token_type":"mac"}'),
-    Answer(200, b'{"access_token":"a","scope":{}}'),
     Answer(502, b'{"error":"invalid_grant"}'),
     error("temporarily_unavailable"),
     error("server_error"),
@@ -464,3 +463,39 @@ def test_two_that_watch_refresh_once(pair):
 def test_a_refresh_is_made_though_the_token_lasts(ready):
     run(ready.keeper.refresh(ready.row()))
     assert run(ready.keeper.token("kim")) == b"access-1"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"expires_in": "3600.5"},
+        {"expires_in": "soon"},
+        {"expires_in": -5},
+        {"expires_in": 10**400},
+        {"expires_in": float("nan")},
+        {"expires_in": []},
+        {"scope": {}},
+        {"scope": 7},
+    ],
+)
+def test_a_refresh_token_is_not_thrown_away_for_oddities_beside_it(desk, odd):
+    desk.register().grant()
+    desk.idp.rotates, desk.idp.more = True, odd
+    desk.clock.advance(3600)
+    assert run(desk.keeper.tokens("kim").token()).startswith(b"access-")
+    assert desk.row().refresh.get_secret_value() == "refresh-1"
+
+
+def test_a_clock_that_is_put_back_stops_nothing(desk):
+    desk.register().grant()
+    tokens = desk.keeper.tokens("kim")
+    run(tokens.token())
+    row = desk.row()
+    # Before that, somebody took the lease, and then the clock was put back by a day.
+    desk.store.grants.lease("kim", row.version, until=desk.now() + 15, now=desk.now())
+    desk.now_is(-DAY)
+    assert run(tokens.renew(b"access-0")) == b"access-1"
+    desk.store.grants.remove("kim")
+    desk.clock.advance(6)
+    with pytest.raises(ConsentMissing):
+        run(tokens.token())

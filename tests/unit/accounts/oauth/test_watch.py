@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
+from twisted.internet.defer import Deferred
 
 from gateway.accounts.model import Provider
 from gateway.accounts.oauth.fetch import Answer
@@ -202,3 +203,61 @@ def test_it_ends_between_two_refreshes(desk):
     desk.clock.advance(1)
     result(stopped)
     assert len(desk.refreshes()) == 2
+
+
+def test_a_defect_does_not_end_it(desk, monkeypatch):
+    desk.register().grant()
+
+    def broken(*_, **__):
+        raise KeyError("secret")
+
+    with monkeypatch.context() as context:
+        context.setattr(desk.store.grants, "unrefreshed", broken)
+        desk.watch.start()
+        desk.clock.advance(DAY)
+    [told] = {event for event in desk.events if event.name() == "watch_failed"}
+    assert told.cause == "KeyError"
+    desk.clock.advance(60)
+    assert len(desk.refreshes()) == 1
+    run(desk.watch.stop())
+
+
+def test_many_that_fail_do_not_stand_before_the_others(desk):
+    desk.register()
+    for number in range(600):
+        desk.add(f"bad{number}")
+        # The database gives those first whose tokens end first.
+        desk.grant(
+            f"bad{number}", refresh=f"bad{number}", life=60.0, refreshed=desk.now() - DAY
+        )
+    desk.add("good")
+    desk.grant("good", refresh="good", life=3600.0, refreshed=desk.now() - DAY)
+    for number in range(600):
+        desk.watch._tried[f"bad{number}"] = desk.now()
+    look(desk)
+    assert [form["refresh_token"] for form in desk.refreshes()] == ["good"]
+
+
+def test_a_slow_provider_holds_up_no_other(desk):
+    desk.register()
+    for number in range(3):
+        desk.add(f"u{number}")
+        desk.grant(f"u{number}", refresh=f"r{number}")
+    desk.clock.advance(2 * DAY)
+    slow = Deferred()
+    desk.idp.stalls.append(slow)
+    waiting = begin(desk.watch.look())
+    desk.clock.advance(1)
+    desk.clock.advance(1)
+    assert len(desk.refreshes()) == 3
+    assert not waiting.called
+    slow.callback(None)
+    result(waiting)
+
+
+def test_a_clock_that_is_put_back_keeps_nobody_waiting(desk):
+    desk.register().grant()
+    desk.watch._tried["kim"] = desk.now()
+    desk.now_is(-30 * DAY)
+    look(desk)
+    assert len(desk.refreshes()) == 1
