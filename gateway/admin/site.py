@@ -1,7 +1,9 @@
 """A web site whose clients can take little: octets, time and connections."""
 
+import re
+from collections import Counter
 from io import BytesIO
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
@@ -18,6 +20,7 @@ _GIVE_UP_AFTER = 4 * _LONGEST_BODY
 _IDLE_SECONDS = 60
 _REQUEST_SECONDS = 20
 _CONNECTIONS = 200
+_CONNECTIONS_OF_ONE = 40
 
 
 class BoundedRequest(Request):
@@ -58,8 +61,9 @@ class BoundedRequest(Request):
 
     def getClientAddress(self) -> IAddress:  # noqa: N802 - Twisted's name
         """The browser's; behind a proxy, the one that the proxy says it was."""
-        forwarded = self.requestHeaders.getRawHeaders("x-forwarded-for", [""])[-1]
-        told = _address(forwarded.rpartition(",")[2].strip())
+        # As octets: what is no UTF-8 makes Twisted raise.
+        forwarded = self.requestHeaders.getRawHeaders(b"x-forwarded-for", [b""])[-1]
+        told = _address(forwarded.decode("latin-1").rpartition(",")[2].strip())
         site: Any = self.site
         if told is not None and site.behind_proxy:
             return told
@@ -107,13 +111,48 @@ class BoundedSite(Site):
 
 
 class _Limited(WrappingFactory):
-    """No more connections at a time than a small machine bears."""
+    """No more connections at a time than a small machine bears, nor from one address.
+
+    A proxy has one address, and may have all of them.
+    """
+
+    def __init__(self, site: Any) -> None:
+        super().__init__(site)  # type: ignore[no-untyped-call]
+        self._of_one = _CONNECTIONS if site.behind_proxy else _CONNECTIONS_OF_ONE
+        self._by_host: Counter[str] = Counter()
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """One too many gets what hangs up: TLS around us cannot do with None."""
-        if len(self.protocols) >= _CONNECTIONS:
+        host = _neighbourhood(addr)
+        if len(self.protocols) >= _CONNECTIONS or self._by_host[host] >= self._of_one:
             return _Refused()
-        return super().buildProtocol(addr)
+        made: Any = super().buildProtocol(addr)
+        made.host = host
+        return made
+
+    def registerProtocol(self, p: Any) -> None:  # noqa: N802 - Twisted's name
+        """One more."""
+        self._by_host[p.host] += 1
+        super().registerProtocol(p)  # type: ignore[no-untyped-call]
+
+    def unregisterProtocol(self, p: Any) -> None:  # noqa: N802 - Twisted's name
+        """One less."""
+        super().unregisterProtocol(p)  # type: ignore[no-untyped-call]
+        self._by_host[p.host] -= 1
+        if not self._by_host[p.host]:
+            del self._by_host[p.host]
+
+
+def _neighbourhood(addr: IAddress | None) -> str:
+    """An IPv4 address, or the /64 of an IPv6 one, which is as cheap to come by."""
+    host = str(getattr(addr, "host", ""))
+    try:
+        found = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if found.version == 6 and found.ipv4_mapped is None:
+        return str(ip_network((found, 64), strict=False))
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 class _Refused(Protocol):
@@ -147,7 +186,13 @@ def _is_text(octets: bytes) -> bool:
     return True
 
 
+# As proxies write it: an address, or one with the port that it came from.
+_WITH_PORT = re.compile(r"\[([^\[\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
+
+
 def _address(text: str) -> IAddress | None:
+    if found := _WITH_PORT.fullmatch(text):
+        text = found[1] or found[2] or ""
     try:
         version = ip_address(text).version
     except ValueError:

@@ -1,4 +1,4 @@
-"""Who is kept outside: too many tries from one address, and requests of other sites."""
+"""Who is kept outside: too many tries from one address or at one name, and other sites."""
 
 import hmac
 from collections import OrderedDict
@@ -10,7 +10,11 @@ from urllib.parse import urlsplit
 
 from gateway.admin.console.web import Ask, Refusal
 
-_MOST_ADDRESSES = 10_000
+_MOST = 10_000
+_NAME = (
+    "Somebody tries many passwords for this name. Wait a little, then try again, or use a "
+    "browser that you have signed in with before: it is let in."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +26,15 @@ class Allowance:
 
 
 # Of a password there are ten tries, then one every half a minute; of a token of 256 bits
-# there is no guessing, and the numbers keep the log and the database in peace.
+# there is no guessing, and the numbers keep the log and the database in peace. Of a name
+# there are as many tries from all addresses together, but for browsers that it has used
+# before; names that nobody has are counted apart, so that they push none out.
 ALLOWANCES: Mapping[str, Allowance] = MappingProxyType(
     {
         "login": Allowance(10, 30),
+        "name": Allowance(20, 30),
+        "nobody": Allowance(20, 30),
+        "known browser": Allowance(10, 30),
         "token": Allowance(20, 15),
         "sign-in": Allowance(30, 10),
         "program": Allowance(60, 1),
@@ -34,11 +43,13 @@ ALLOWANCES: Mapping[str, Allowance] = MappingProxyType(
 
 
 class Gate:
-    """Counts tries by address: what is left of each allowance, refilled as time goes by."""
+    """Counts tries: what is left of each allowance, refilled as time goes by."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._left: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+        self._left: dict[str, OrderedDict[str, tuple[float, float]]] = {
+            kind: OrderedDict() for kind in ALLOWANCES
+        }
 
     def pass_(self, kind: str, address: str) -> None:
         """Take one from an address' allowance.
@@ -46,16 +57,28 @@ class Gate:
         Raises:
             Refusal: There is none left (429).
         """
-        allowance, now = ALLOWANCES[kind], self._now()
-        key = (kind, neighbourhood(address))
-        left, at = self._left.pop(key, (float(allowance.tries), now))
+        if wait := self._take(kind, neighbourhood(address)):
+            raise Refusal(429, wait=wait)
+
+    def pass_name(self, kind: str, name: str) -> None:
+        """Take one from what a name, or a browser, has.
+
+        Raises:
+            Refusal: There is none left (429).
+        """
+        if wait := self._take(kind, name):
+            raise Refusal(429, _NAME, wait=wait)
+
+    def _take(self, kind: str, key: str) -> int:
+        """Take one; else the seconds until there is one."""
+        allowance, now, known = ALLOWANCES[kind], self._now(), self._left[kind]
+        left, at = known.pop(key, (float(allowance.tries), now))
         left = min(allowance.tries, left + max(0.0, now - at) / allowance.seconds)
         enough = left >= 1
-        self._left[key] = (left - 1 if enough else left, now)
-        while len(self._left) > _MOST_ADDRESSES:
-            self._left.popitem(last=False)
-        if not enough:
-            raise Refusal(429, wait=int((1 - left) * allowance.seconds) + 1)
+        known[key] = (left - 1 if enough else left, now)
+        while len(known) > _MOST:
+            known.popitem(last=False)
+        return 0 if enough else int((1 - left) * allowance.seconds) + 1
 
 
 def neighbourhood(address: str) -> str:

@@ -52,6 +52,6 @@ def _cookie(site: Site, cookie: Cookie) -> str:
     parts.append(f"SameSite={cookie.same_site}")
     if site.secure:
         parts.append("Secure")
-    if not cookie.value:
-        parts.append("Max-Age=0")
+    if cookie.lasts or not cookie.value:
+        parts.append(f"Max-Age={cookie.lasts if cookie.value else 0}")
     return "; ".join(parts)

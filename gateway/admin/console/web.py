@@ -108,11 +108,16 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """One to be set; with an empty value, to be forgotten."""
+    """One to be set; with an empty value, to be forgotten.
+
+    Attributes:
+        lasts: Seconds; 0 for as long as the browser is open.
+    """
 
     name: str
     value: str = field(repr=False)
     same_site: str = "Lax"
+    lasts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +188,9 @@ def _checked(value: str, longest: int) -> str:
 
 
 def _header(request: Request, name: str, without: Any = "") -> Any:
-    values = request.requestHeaders.getRawHeaders(name)
-    return values[-1] if values else without
+    values = request.requestHeaders.getRawHeaders(name.encode())
+    # Asked for text, Twisted raises at what is no UTF-8.
+    return values[-1].decode("utf-8", "replace") if values else without
 
 
 def _fields(octets: bytes) -> Mapping[str, str]:

@@ -42,8 +42,8 @@ class Bench:
         self.site = bounded_site(self.echo, self.clock, **options)
         self.connect()
 
-    def connect(self):
-        address = IPv4Address("TCP", "192.0.2.1", 4000)
+    def connect(self, host="192.0.2.1"):
+        address = IPv4Address("TCP", host, 4000)
         self.protocol = self.site.buildProtocol(address)
         self.wire = Transport(peerAddress=address)
         if self.protocol is not None:
@@ -174,14 +174,45 @@ def test_too_long_a_head_is_refused(lines):
 
 def test_connections_are_limited():
     bench = Bench()
-    kept = [bench.connect() for _ in range(module._CONNECTIONS - 1)]
+    kept = [bench.connect(f"192.0.2.{n}") for n in range(2, module._CONNECTIONS + 1)]
     assert not bench.wire.aborted
-    bench.connect()
+    bench.connect("198.51.100.1")
     assert bench.wire.aborted
     kept[0].connectionLost(None)
-    bench.connect()
+    bench.connect("198.51.100.1")
     assert not bench.wire.aborted
     assert b"here" in bench.send(*GET)
+
+
+@pytest.mark.parametrize(
+    ("mine", "others"),
+    [
+        (["192.0.2.1"], "192.0.2.2"),
+        (["2001:db8::1", "2001:db8::2"], "2001:db8:0:1::1"),
+        (["192.0.2.1", "::ffff:192.0.2.1"], "::ffff:192.0.2.2"),
+    ],
+)
+def test_no_address_has_all_connections(mine, others):
+    bench = Bench()
+    bench.protocol.connectionLost(None)
+    kept = [bench.connect(mine[n % len(mine)]) for n in range(module._CONNECTIONS_OF_ONE)]
+    assert not bench.wire.aborted
+    bench.connect(mine[-1])
+    assert bench.wire.aborted
+    bench.connect(others)
+    assert not bench.wire.aborted
+    for each in kept:
+        each.connectionLost(None)
+    bench.connect(mine[0])
+    assert not bench.wire.aborted
+    assert len(bench.site._by_host) == 2
+
+
+def test_a_proxy_has_all_of_them():
+    bench = Bench(behind_proxy=True)
+    for _ in range(module._CONNECTIONS - 1):
+        bench.connect()
+    assert not bench.wire.aborted
 
 
 def test_connections_are_limited_within_tls_too(monkeypatch, certificates):
@@ -203,6 +234,15 @@ FORWARDED = b"X-Forwarded-For: 203.0.113.9, 198.51.100.7"
         (True, FORWARDED, "198.51.100.7"),
         (True, b"X-Forwarded-For: 2001:db8::1", "2001:db8::1"),
         (True, b"X-Forwarded-For: unknown", "192.0.2.1"),
+        (True, b"X-Forwarded-For: 8.8.8.8, 203.0.113.5:4711", "203.0.113.5"),
+        (True, b"X-Forwarded-For: [2001:db8::1]:443", "2001:db8::1"),
+        (True, b"X-Forwarded-For: [2001:db8::1]", "2001:db8::1"),
+        (True, b"X-Forwarded-For: [2001:db8::1]:x", "192.0.2.1"),
+        (True, b"X-Forwarded-For: 203.0.113.5:", "192.0.2.1"),
+        (True, b"X-Forwarded-For: []", "192.0.2.1"),
+        (True, b"X-Forwarded-For: \xff\xfe", "192.0.2.1"),
+        (True, b"X-Forwarded-For: ", "192.0.2.1"),
+        (False, b"X-Forwarded-For: 203.0.113.5:4711", "192.0.2.1"),
         (True, b"X-Other: 1", "192.0.2.1"),
         (False, FORWARDED, "192.0.2.1"),
     ],

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from gateway.accounts.model import Administrator
 from gateway.accounts.passwords import verify
 from gateway.accounts.store import Store
-from gateway.admin.console import events, visits
+from gateway.admin.console import events, known, visits
 from gateway.admin.console.gate import check_csrf
 from gateway.admin.console.routes import Route
 from gateway.admin.console.site import Site
@@ -44,17 +44,29 @@ async def enter(site: Site, ask: Ask) -> Answer:
     check_csrf(ask, ask.cookies.get(visits.cookie_name(site, "form"), ""))
     name, password = ask.text("name", 64), SecretStr(ask.secret("password"))
     then = _own(ask.text("next", 2000))
-    known = await site.ask(lambda store: _known(store, name))
-    if not await site.think(lambda: verify(known.hash if known else "", password)):
+    found = await site.ask(lambda store: _found(store, name))
+    _pass_name(site, ask, name, found)
+    right = await site.think(lambda: verify(found.hash if found else "", password))
+    if found is None or not right:
         site.emit(events.ConsoleLoginRefused(ask.address))
         return _form(site, ask, then, status=403, problem=_WRONG)
-    who = known.name if known else ""
-    cookie = await visits.begin(site, ask, "administrator", who)
-    site.emit(events.ConsoleLogin(who, ask.address))
-    return go(then, {}, cookie, Cookie(visits.cookie_name(site, "form"), "", "Strict"))
+    cookie = await visits.begin(site, ask, "administrator", found.name)
+    site.emit(events.ConsoleLogin(found.name, ask.address))
+    form = Cookie(visits.cookie_name(site, "form"), "", "Strict")
+    return go(then, {}, cookie, form, known.remember(site, found))
 
 
-def _known(store: Store, name: str) -> Administrator | None:
+def _pass_name(site: Site, ask: Ask, name: str, found: Administrator | None) -> None:
+    """Guesses from many addresses: slowed down by the name, whether somebody has it or not."""
+    if number := known.recognised(site, ask, found):
+        site.gate.pass_name("known browser", number)
+    elif found is not None:
+        site.gate.pass_name("name", found.name)
+    else:
+        site.gate.pass_name("nobody", name.lower())
+
+
+def _found(store: Store, name: str) -> Administrator | None:
     # Telephones begin a name with a capital.
     return store.administrators.get(name) or store.administrators.get(name.lower())
 

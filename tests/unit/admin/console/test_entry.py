@@ -1,8 +1,10 @@
 """Signing in and out, and how long that lasts."""
 
 import pytest
+from pydantic import SecretStr
 
 from gateway.accounts import passwords
+from gateway.accounts.model import Administrator
 from gateway.admin.console import visits
 from gateway.admin.console.events import ConsoleLogin, ConsoleLoginRefused
 from gateway.admin.console.pages import entry
@@ -74,6 +76,73 @@ def test_guessing_is_slowed_down_by_address(office, browser):
     assert Browser(office, address="192.0.2.2").log_in().status == 303
     office.time += 31
     assert browser.log_in().status == 303
+
+
+def guess(office, name, times=20):
+    """From an address each, as those do who have many."""
+    for number in range(times):
+        other = Browser(office, address=f"198.51.100.{number}")
+        assert other.log_in(name, "wrong password").status == 403
+
+
+@pytest.mark.parametrize("name", ["kim", "Kim", "nobody"])
+def test_guessing_from_many_addresses_is_slowed_down_by_name(office, name):
+    office.administrator()
+    guess(office, name)
+    page = Browser(office, address="203.0.113.1").log_in(name)
+    assert (page.status, page.header("Retry-After")) == (429, "31")
+    assert "signed in with before" in page.text
+    office.time += 31
+    assert Browser(office, address="203.0.113.1").log_in(name).status != 429
+
+
+def test_nobody_can_shut_out_a_browser_that_has_signed_in_before(office, browser):
+    office.administrator()
+    browser.log_in()
+    guess(office, "kim", 19)
+    assert Browser(office, address="203.0.113.1").log_in().status == 429
+    assert browser.log_in().status == 303
+
+
+def test_a_browser_is_known_under_the_name_that_has_signed_in_with_it(office, browser):
+    office.administrator()
+    office.administrator("sam")
+    browser.log_in("sam")
+    guess(office, "kim")
+    assert browser.log_in("kim").status == 429
+    assert browser.log_in("sam").status == 303
+
+
+def test_such_a_browser_has_an_allowance_of_its_own(office, browser):
+    office.administrator()
+    browser.log_in()
+    guess(office, "kim", 19)
+    for number in range(9):
+        browser.address = f"203.0.113.{number}"
+        assert browser.log_in(password="wrong password").status == 403
+    assert browser.log_in().status == 303
+    assert browser.cookies["known"]
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda v: v[:-1] + "x", lambda v: "a" + v, lambda _: "\xe4.\xe4"]
+)
+def test_nobody_makes_such_a_cookie_himself(office, browser, spoil):
+    office.administrator()
+    browser.log_in()
+    guess(office, "kim", 19)
+    browser.cookies["known"] = spoil(browser.cookies["known"])
+    assert browser.log_in().status == 429
+
+
+def test_another_password_makes_the_cookie_worthless(office, browser):
+    office.administrator()
+    browser.log_in()
+    office.store.administrators.save(
+        Administrator("kim", passwords.hash_password(SecretStr(PASSWORD)))
+    )
+    guess(office, "kim", 19)
+    assert browser.log_in().status == 429
 
 
 def test_the_form_must_be_of_this_browser(office, browser):
