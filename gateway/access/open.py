@@ -113,8 +113,9 @@ class Opener:
         try:
             opened = await self._open(attempt, admission)
         except Failure as failure:
-            await self._door.ended(attempt, admission, failure)
             told = _as_told(failure, attempt, admission)
+            # First the door, which may make the answer wait longer.
+            await self._door.ended(attempt, admission, told)
             told.upstream = admission.upstream
             raise told from failure
         except BaseException:

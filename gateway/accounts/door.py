@@ -48,7 +48,10 @@ class Door(Protocol):
     async def ended(
         self, attempt: Attempt, admission: Admission, failure: Failure | None
     ) -> None:
-        """How the upstream took it: None if the maildrop is open. Never raises."""
+        """How it ended, as the client is told: None if the maildrop is open. Never raises.
+
+        Of `BadCredentials`, the time of the answer may be made longer.
+        """
 
     async def verifier(self, user: bytes) -> ScramVerifier:
         """For SCRAM-SHA-256: of a name that is not known, one that is made up.

@@ -7,8 +7,8 @@ from gateway.accounts.throttle import Throttle
 from gateway.accounts.throttle.events import ThrottleUnusable
 from gateway.accounts.throttle.shown import Shown
 from gateway.accounts.throttle.store import Ticket
-from gateway.errors import BadCredentials, ConsentMissing, Failure, Unavailable
-from gateway.maildrop import Attempt, BearerToken, ScramVerifier
+from gateway.errors import BadCredentials, Failure, Unavailable
+from gateway.maildrop import Attempt, ScramVerifier
 from gateway.telemetry import Emitter
 
 
@@ -54,7 +54,7 @@ class GuardedDoor:
         """See `Door`; a refusal gets the time of its answer."""
         ticket = self._undecided.pop(id(attempt), None)
         if ticket is not None and (ticket.stale or failure is not None):
-            self._note(ticket, attempt, admission, failure)
+            self._note(ticket, admission, failure)
         await self._door.ended(attempt, admission, failure)
 
     async def verifier(self, user: bytes) -> ScramVerifier:
@@ -65,17 +65,12 @@ class GuardedDoor:
         """
         return await self._door.verifier(user)
 
-    def _note(
-        self, ticket: Ticket, attempt: Attempt, admission: Admission, failure: Failure | None
-    ) -> None:
+    def _note(self, ticket: Ticket, admission: Admission, failure: Failure | None) -> None:
         # Of a client that we know ourselves, a refusal tells of our own credentials.
         if admission.proven or failure is None:
             self._try(lambda: self._throttle.proved(ticket))
         elif isinstance(failure, BadCredentials):
             self._refused(ticket, failure, upstream=True)
-        elif isinstance(failure, ConsentMissing) and isinstance(attempt.proof, BearerToken):
-            # So drivers say that a token was refused; this one is the client's own.
-            self._refused(ticket, BadCredentials(), upstream=True)
         else:
             self._try(lambda: self._throttle.released(ticket))
 

@@ -275,7 +275,7 @@ def test_a_kept_password_that_is_refused_is_not_the_devices_fault(world):
     with pytest.raises(ConsentMissing):
         run(opener(world, door).open(login()))
     ((_, _, failure),) = door.ends
-    assert type(failure) is BadCredentials
+    assert type(failure) is ConsentMissing
     assert world.everything_is_given_back()
 
 
@@ -293,6 +293,18 @@ def test_a_token_of_the_client_that_is_refused_is_the_clients_to_renew(world):
         run(world.opener.open(attempt))
     with pytest.raises(ConsentMissing):
         run(opener(world, Directory()).open(attempt))
+
+
+def test_a_refused_token_waits_as_long_as_the_door_says(world):
+    class Slow(Directory):
+        async def ended(self, attempt, admission, failure):
+            failure.wait = 16.0
+
+    world.upstream.trouble["open"] = ConsentMissing("token refused")
+    attempt = Attempt(b"ann", BearerToken(SecretBytes(b"abc")))
+    with pytest.raises(BadCredentials) as refused:
+        run(opener(world, Slow(device="")).open(attempt))
+    assert refused.value.wait == 16.0
 
 
 def test_a_token_that_opens_its_owners_mailbox_under_any_name_takes_no_lease(world):
