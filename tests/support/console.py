@@ -17,8 +17,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import SecretStr
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from gateway.accounts.model import Account, Administrator, Device, Grant, Invite, Provider
 from gateway.accounts.oauth.causes import SignInRefused, refusal
@@ -360,6 +362,7 @@ def _exchange(site, address, octets, method):
     channel = site.buildProtocol(transport.getPeer())
     channel.makeConnection(transport)
     channel.dataReceived(octets)
+    channel.connectionLost(Failure(ConnectionDone()))  # or the site would count it for ever
     answer = HTTPResponse(_Octets(transport.value()), method=method)
     answer.begin()
     return Page(answer.status, answer.getheaders(), answer.read().decode())

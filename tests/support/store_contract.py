@@ -21,7 +21,14 @@ from gateway.accounts.model import (
     Provider,
     Visit,
 )
-from gateway.accounts.store import AlreadyThere, NotThere, Seen, digest_of, schema
+from gateway.accounts.store import (
+    AlreadyThere,
+    NotThere,
+    Seen,
+    StoreRefusal,
+    digest_of,
+    schema,
+)
 from gateway.accounts.vault import new_key
 from gateway.errors import Misconfigured, Unavailable
 
@@ -105,6 +112,20 @@ class StoreContract:
         store.grants.put(replace(GRANT, obtained=1.7e9 + 1, access=SecretStr("new")))
         assert not store.grants.save(replace(old, access=SecretStr("of the old one")))
         assert store.grants.get(SCAN.name).access == SecretStr("new")
+
+    def test_tokens_of_one_provider_go_to_no_other(self, store):
+        office = Provider("office", "oidc", "imaps://a", "id", issuer="https://a.example")
+        store.providers.save(office)
+        store.accounts.add(SCAN)
+        moved = replace(office, issuer="https://b.example")
+        store.providers.save(moved)
+        store.grants.put(GRANT)
+        for change in ({"issuer": "https://a.example"}, {"preset": "google", "issuer": ""}):
+            with pytest.raises(StoreRefusal, match="1 accounts have signed in"):
+                store.providers.save(replace(moved, **change))
+        store.providers.save(replace(moved, client_id="other", upstream="imaps://b"))
+        store.grants.remove(SCAN.name)
+        store.providers.save(office)
 
     def test_what_belongs_to_an_account_goes_with_it(self, store):
         store.accounts.add(SCAN)

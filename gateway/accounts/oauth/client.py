@@ -271,6 +271,26 @@ def read_redirect(query: str, state: str) -> str:
     return str(found["code"])
 
 
+def check_issuer(query: str, endpoints: Endpoints) -> None:
+    """Whether a redirect is of the provider that was asked (RFC 9207 §2.4).
+
+    Another one could have got hold of the code, and have it shown to this one.
+
+    Raises:
+        SignInRefused: It is not.
+    """
+    told = dict(parse_qsl(query)).get("iss")
+    if told is None and not endpoints.names_itself:
+        return
+    if told != endpoints.issuer and "{tenantid}" not in endpoints.issuer:
+        raise SignInRefused(
+            "ended",
+            "this answer is of another provider than was asked",
+            "begin again, in one window; if it stays so, see the provider's issuer",
+            "iss",
+        )
+
+
 def _between(value: object, usual: float, least: float, most: float) -> float:
     """What a provider says, within reason; `json` knows NaN and numbers without end."""
     if isinstance(value, int | float) and least <= value:  # nothing is less than NaN

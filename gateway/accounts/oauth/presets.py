@@ -27,6 +27,7 @@ class Endpoints:
         issuer: As it must stand in ID tokens. `{tenantid}` stands for the tenant in them.
         basic: Whether the client's secret goes into a header (RFC 6749 §2.3.1) rather than
             into the form.
+        names_itself: Whether it tells in redirects which issuer it is (RFC 9207).
     """
 
     issuer: str
@@ -37,6 +38,7 @@ class Endpoints:
     revocation: str = ""
     introspection: str = ""
     basic: bool = False
+    names_itself: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import DeferredLock
-
 from gateway.accounts.model import Provider
 from gateway.accounts.oauth.client import TokenClient
 from gateway.accounts.oauth.fetch import Fetch, Request, checked_url
+from gateway.accounts.oauth.flight import Flight
 from gateway.accounts.oauth.presets import Endpoints, known_endpoints
 from gateway.errors import Misconfigured, Unavailable
 
@@ -35,7 +34,8 @@ class Providers:
         self._fetch = fetch
         self._now = now
         self._found: dict[str, _Found] = {}
-        self._one_at_a_time = DeferredLock()
+        # One for each issuer: one that is slow to answer holds up no other.
+        self._flights: dict[str, Flight[_Found]] = {}
 
     async def client(self, provider: Provider) -> TokenClient:
         """The provider's client.
@@ -49,16 +49,16 @@ class Providers:
 
     async def _discovered(self, provider: Provider) -> Endpoints:
         issuer = checked_url(provider.issuer, "the issuer").rstrip("/")
-        await self._one_at_a_time.acquire()
-        try:
-            found = self._found.get(issuer)
-            if found is None or found.until <= self._now():
-                endpoints = await self._ask(issuer)
-                found = _Found(endpoints, self._now() + _KEPT_SECONDS)
-                self._found[issuer] = found
-            return found.endpoints
-        finally:
-            self._one_at_a_time.release()
+        found = self._found.get(issuer)
+        if found is None or not 0 < found.until - self._now() <= _KEPT_SECONDS:
+            flight = self._flights.setdefault(issuer, Flight())
+            found = await flight.join(lambda: self._look_up(issuer))
+        return found.endpoints
+
+    async def _look_up(self, issuer: str) -> _Found:
+        found = _Found(await self._ask(issuer), self._now() + _KEPT_SECONDS)
+        self._found[issuer] = found
+        return found
 
     async def _ask(self, issuer: str) -> Endpoints:
         """OpenID Connect Discovery §4."""
@@ -95,6 +95,7 @@ def endpoints_of(said: Mapping[str, Any], issuer: str) -> Endpoints:
         revocation=_url(said, "revocation_endpoint"),
         introspection=_url(said, "introspection_endpoint"),
         basic=basic,
+        names_itself=said.get("authorization_response_iss_parameter_supported") is True,
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from gateway.accounts.model import Account, Flow, Grant, Provider
 from gateway.accounts.oauth import events, identity, presets
 from gateway.accounts.oauth.causes import SignInRefused
-from gateway.accounts.oauth.client import TokenClient, read_redirect
+from gateway.accounts.oauth.client import TokenClient, check_issuer, read_redirect
 from gateway.accounts.oauth.fetch import checked_url
 from gateway.accounts.oauth.issued import Issued, granted
 from gateway.accounts.oauth.provider import Providers
@@ -157,6 +157,7 @@ class SignIn:
             self._check_time(pending.expires)
             client, whose = await self._client(pending.account)
             _check_same(client.provider, pending.provider)
+            check_issuer(query, client.endpoints)
             tokens = await _exchanged(client, code, pending)
             return await self._keep(
                 client, whose, tokens, "code", nonce=pending.nonce, any_mailbox=any_mailbox

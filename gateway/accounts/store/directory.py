@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.accounts.model import Account, Device, Provider
 from gateway.accounts.store import schema
 from gateway.accounts.store.database import Database, upsert
-from gateway.accounts.store.faults import AlreadyThere, NotThere
+from gateway.accounts.store.faults import AlreadyThere, NotThere, StoreRefusal
 from gateway.accounts.store.rows import Rows, key_of
 
 _ACCOUNT, _DEVICE = schema.account.c, schema.device.c
@@ -39,8 +39,13 @@ class Providers:
             return self._rows.to_provider(row) if row else None
 
     def save(self, provider: Provider) -> None:
-        """Make it, or change it."""
+        """Make it, or change it.
+
+        Raises:
+            StoreRefusal: Refresh tokens of the old one would go to the new one.
+        """
         with self._database.transaction() as connection:
+            _check_goes_nowhere_else(connection, provider)
             upsert(connection, schema.provider, self._rows.from_provider(provider))
 
     def remove(self, name: str) -> None:
@@ -288,6 +293,24 @@ def _taken(connection: Connection, keys: Sequence[str]) -> set[str]:
         query = select(_ACCOUNT.key).where(_ACCOUNT.key.in_(some))
         found.update(connection.execute(query).scalars())
     return found
+
+
+def _check_goes_nowhere_else(connection: Connection, provider: Provider) -> None:
+    query = select(schema.provider).where(schema.provider.c.name == provider.name)
+    old = connection.execute(query).mappings().first()
+    if old is None or (old["preset"], old["issuer"]) == (provider.preset, provider.issuer):
+        return
+    signed_in = (
+        select(func.count())
+        .select_from(schema.grant)
+        .join(schema.account)
+        .where(_ACCOUNT.provider == provider.name)
+    )
+    if number := connection.execute(signed_in).scalar_one():
+        raise StoreRefusal(
+            f"{number} accounts have signed in at {provider.name}, and their tokens are for it "
+            "alone: make the other one under another name, or sign them out first"
+        )
 
 
 def _opened_by(row: Mapping[Any, Any]) -> tuple[str, str]:

@@ -57,6 +57,7 @@ class FakeIdp:
     id_claims: dict = field(default_factory=dict)
     more: dict = field(default_factory=dict)
     leave_out: tuple = ()
+    metadata: dict = field(default_factory=dict)
 
     def __post_init__(self):
         self.numbers = itertools.count(1)
@@ -74,7 +75,7 @@ class FakeIdp:
         path = urlsplit(request.url).path
         if path.endswith("/.well-known/openid-configuration"):
             self.discoveries += 1
-            return Answer(200, json.dumps(METADATA).encode())
+            return Answer(200, json.dumps(METADATA | self.metadata).encode())
         if path == "/userinfo":
             return Answer(200, json.dumps(self.userinfo or {}).encode())
         form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}

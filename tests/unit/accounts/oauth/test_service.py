@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from dataclasses import replace
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -346,3 +346,28 @@ def test_a_consent_is_forgotten_though_the_provider_is_away(desk):
     run(desk.sign_in.withdraw("kim"))
     assert desk.row() is None
     assert desk.events[0].told is False
+
+
+@pytest.mark.parametrize(
+    ("promised", "told", "good"),
+    [
+        (False, None, True),
+        (False, ISSUER, True),
+        (False, "https://other.example", False),
+        (True, ISSUER, True),
+        (True, "https://other.example", False),
+        (True, None, False),
+    ],
+)
+def test_an_answer_of_another_issuer_is_none(desk, promised, told, good):
+    desk.register()
+    desk.idp.metadata = {"authorization_response_iss_parameter_supported": promised}
+    _, pending = begun(desk)
+    query = urlencode({"code": "c", "state": pending.state, **({"iss": told} if told else {})})
+    if good:
+        finish(desk, pending, query)
+        assert desk.row() is not None
+    else:
+        with pytest.raises(SignInRefused, match="another provider"):
+            finish(desk, pending, query)
+        assert desk.idp.posts == []
