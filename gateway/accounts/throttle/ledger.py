@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.accounts.throttle import rules
+from gateway.accounts.throttle.room import Room
 from gateway.accounts.throttle.rules import Facts, Good, Mark, State
 from gateway.accounts.throttle.settings import ThrottleSettings
 from gateway.accounts.throttle.shown import Shown
@@ -47,6 +48,7 @@ class Ledger:
     """
 
     def __init__(self, database: sqlite3.Connection, settings: ThrottleSettings) -> None:
+        self._database = database
         self._execute = database.execute
         self._settings = settings
 
@@ -110,7 +112,8 @@ class Ledger:
     def _insert_mark(self, shown: Shown, now: float, state: State) -> None:
         values = (shown.tag, shown.name, shown.address, now, shown.points, state.value, now)
         number = self._execute(_INSERT_WRONG, values).lastrowid
-        self._shrink("wrong", number, now)
+        Room(self._database, self._settings, now).make((number or 0) - self._settings.max_rows)
+        self._forget_stale("wrong", now)
 
     def release(self, shown: Shown) -> None:
         """Take back what was counted while nobody knew."""
@@ -179,13 +182,21 @@ class Ledger:
         )
 
     def _shrink(self, table: str, number: int | None, now: float) -> None:
-        """Keep to the limit; and of the two oldest rows those that mean nothing any more go."""
+        """Keep to the limit: the oldest go first."""
         last = (number or 0) - self._settings.max_rows
+        self._execute(
+            f"DELETE FROM {table} WHERE id <= ?",  # noqa: S608 - a name of ours
+            (last,),
+        )
+        self._forget_stale(table, now)
+
+    def _forget_stale(self, table: str, now: float) -> None:
+        """Of the two oldest rows those that mean nothing any more go."""
         since = now - max(self._settings.remember_wrong, self._settings.window)
         self._execute(
-            f"DELETE FROM {table} WHERE id <= ? OR id IN "  # noqa: S608 - a name of ours
+            f"DELETE FROM {table} WHERE id IN "  # noqa: S608 - a name of ours
             f"(SELECT id FROM {table} ORDER BY id LIMIT 2) AND seen < ?",
-            (last, since),
+            (since,),
         )
 
 

@@ -8,6 +8,7 @@ from pydantic import SecretBytes
 
 from gateway.accounts.throttle import ThrottleSettings
 from gateway.accounts.throttle.events import KnownBadPassword, LockedOut, LockLifted
+from gateway.accounts.throttle.rules import Verdict
 from gateway.accounts.throttle.shown import shown
 from gateway.errors import Unavailable
 from gateway.maildrop import Attempt
@@ -43,6 +44,30 @@ class TestBounds:
         assert scene.store.glance(
             scene.throttle.glance(Attempt(b"kim", SecretBytes(b"right"), HOME)).shown
         )
+
+    @pytest.mark.parametrize("each", [1, 4])
+    def test_a_flood_from_everywhere_lifts_no_lock_of_a_name(self, make, world, each):
+        scene = make(ThrottleSettings(max_rows=1000, account_limit=4))
+        world.passwords[b"kim"] = b"right"
+        assert scene.login(b"right") is None
+        for number in range(4):
+            try_on(scene, b"kim", b"guess %d" % number, ABROAD)
+        for number in range(1500):  # with four passwords each, these names are locked too
+            for guess in range(each):
+                peer = f"203.0.{number % 250}.{number // 250 + guess * 10}"
+                try_on(scene, b"user%d" % number, b"%d" % guess, peer)
+        assert len(rows(scene, "wrong")) <= 1000
+        for peer in ("198.51.100.1", ABROAD):
+            assert try_on(scene, b"kim", b"one more", peer).verdict is Verdict.LOCKED
+
+    def test_a_flood_lifts_no_lock_of_an_address(self, make):
+        scene = make(ThrottleSettings(max_rows=1000, address_limit=4))
+        for number in range(4):
+            try_on(scene, b"name%d" % number, b"x", ABROAD)
+        for number in range(1500):
+            try_on(scene, b"user%d" % number, b"x", f"203.0.{number % 250}.{number // 250}")
+        assert len(rows(scene, "wrong")) <= 1000
+        assert try_on(scene, b"another", b"x", ABROAD).verdict is Verdict.LOCKED
 
     def test_one_in_use_is_not_old(self, make, world):
         scene = make(ThrottleSettings(max_rows=1000))
@@ -103,6 +128,7 @@ import sys, time
 from pathlib import Path
 from pydantic import SecretBytes
 from gateway.accounts.throttle import ThrottleSettings, ThrottleStore
+from gateway.accounts.throttle.rules import Verdict
 from gateway.accounts.throttle.shown import shown
 from gateway.maildrop import Attempt
 from gateway.telemetry import Emitter
