@@ -21,6 +21,7 @@ from gateway.server.entrance import (
     Listener,
     Surroundings,
     TlsState,
+    hang_up,
     tls_state,
 )
 from gateway.server.events import (
@@ -353,8 +354,7 @@ class Pop3Connection(Protocol):
         self._silence_timer.stop()
         self._stalled_timer.restart()
         self._writer.go_the_long_way()
-        self.transport.unregisterProducer()
-        self.transport.loseConnection()
+        hang_up(self.transport, secure=self._secure)
 
     def _abort(self, _: events.Abort) -> None:
         self._writer.discard()

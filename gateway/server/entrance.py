@@ -91,3 +91,16 @@ def tls_state(transport: Any) -> TlsState:
     if cipher is None:
         return WITHOUT_TLS
     return TlsState(connection.get_protocol_version_name(), cipher)
+
+
+def hang_up(transport: Any, *, secure: bool) -> None:
+    """Close when everything is written.
+
+    A client that has not come to the end of TLS' handshake is cut off: Twisted would wait for
+    that to send what it was given, however long it takes.
+    """
+    transport.unregisterProducer()
+    if secure and tls_state(transport) == WITHOUT_TLS:
+        transport.abortConnection()
+    else:
+        transport.loseConnection()

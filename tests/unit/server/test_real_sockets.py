@@ -139,7 +139,7 @@ async def test_half_closed_without_quit_the_session_ends_and_removes_nothing(pla
 @pytest_twisted.ensureDeferred
 async def test_tls_clients_that_never_shake_hands_do_not_stay(place):
     """Neither the one that was let in nor the one that was refused."""
-    await place.start(connections=1, login_timeout=0.2, stalled_timeout=0.2)
+    await place.start(connections=1, login_timeout=0.2)
 
     def talk():
         address = ("127.0.0.1", place.ports[1])
