@@ -8,6 +8,13 @@ from pydantic import SecretStr
 Preset = Literal["google", "microsoft", "oidc"]
 CredentialKind = Literal["client", "password", "oauth"]
 Flow = Literal["code", "device", "client"]
+Opens = tuple[str, str]
+"""A provider and the name of a mailbox there: what a grant is for."""
+
+
+def opens(provider: str, mailbox: str, name: str) -> Opens:
+    """The same for all spellings of a name; empty `mailbox` for `name`."""
+    return provider, (mailbox or name).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,11 @@ class Account:
     def user(self) -> str:
         """The name at the upstream."""
         return self.mailbox or self.name
+
+    @property
+    def opens(self) -> Opens:
+        """What a grant of it is for."""
+        return opens(self.provider, self.mailbox, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +152,7 @@ class Grant:
         refreshed: Of the last success.
         broken: Why there are no more tokens, in plain words; empty if all is well.
         version: Goes up with every change; guards against two writers.
+        opens: What it is for, as the account says; known of those that the store gives.
     """
 
     account: str
@@ -155,6 +168,7 @@ class Grant:
     refreshed: float = 0
     broken: str = ""
     version: int = 0
+    opens: Opens | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def make_oauth(
 
 def tokens_for(keeper: Keeper) -> Callable[[Account], Tokens]:
     """What a door gives to logins of accounts with OAuth2."""
-    return lambda account: keeper.tokens(account.name)
+    return lambda account: keeper.tokens(account.name, account.opens)
 
 
 def introspection(

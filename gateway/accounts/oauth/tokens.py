@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 
-from gateway.accounts.model import Grant
+from gateway.accounts.model import Grant, Opens
 from gateway.accounts.oauth import events, presets
 from gateway.accounts.oauth.causes import SignInRefused
 from gateway.accounts.oauth.flight import Flight
@@ -54,19 +54,20 @@ class _State:
 
 
 class AccountTokens:
-    """See `gateway.maildrop.Tokens`; those of one account."""
+    """See `gateway.maildrop.Tokens`; those of one account, for one mailbox."""
 
-    def __init__(self, keeper: "Keeper", account: str) -> None:
+    def __init__(self, keeper: "Keeper", account: str, opens: Opens | None) -> None:
         self._keeper = keeper
         self._account = account
+        self._opens = opens
 
     async def token(self) -> bytes:
         """See `gateway.maildrop.Tokens.token`."""
-        return await self._keeper.token(self._account)
+        return await self._keeper.token(self._account, self._opens)
 
     async def renew(self, refused: bytes) -> bytes:
         """See `gateway.maildrop.Tokens.renew`."""
-        return await self._keeper.renew(self._account, refused)
+        return await self._keeper.renew(self._account, refused, self._opens)
 
 
 class Keeper:
@@ -109,30 +110,37 @@ class Keeper:
         self._lease = lease
         self._states: dict[str, _State] = {}
 
-    def tokens(self, account: str) -> AccountTokens:
-        """Those of one account, for a `Login`."""
-        return AccountTokens(self, account)
+    def tokens(self, account: str, opens: Opens | None = None) -> AccountTokens:
+        """Those of one account, for a `Login`.
 
-    async def token(self, account: str) -> bytes:
-        """See `gateway.maildrop.Tokens.token`."""
+        Args:
+            account: Its name.
+            opens: What they are to be for. A session may outlast a change of the account, and
+                must not go on in another mailbox; None for whatever the account opens.
+        """
+        return AccountTokens(self, account, opens)
+
+    async def token(self, account: str, opens: Opens | None = None) -> bytes:
+        """See `gateway.maildrop.Tokens.token`, and `tokens`."""
         state = self._state(account)
         grant = state.grant
-        if grant is None or not self._within(state.read, _TRUSTED):
-            grant = await self._read(state)
+        fresh = self._within(state.read, _TRUSTED)
+        if grant is None or not fresh or not _is_for(grant, opens):
+            grant = _checked(await self._read(state), opens)
         if not self._good(grant):
-            grant = await self._join(state)
+            grant = _checked(await self._join(state), opens)
         elif self._now() >= state.due:
             state.stale = grant.access.get_secret_value()
             state.flight.begin(lambda: self._refresh(state))
         return _octets(grant)
 
-    async def renew(self, account: str, refused: bytes) -> bytes:
-        """See `gateway.maildrop.Tokens.renew`."""
+    async def renew(self, account: str, refused: bytes, opens: Opens | None = None) -> bytes:
+        """See `gateway.maildrop.Tokens.renew`, and `tokens`."""
         state = self._state(account)
-        grant = await self._read(state)
+        grant = _checked(await self._read(state), opens)
         if _octets(grant) == refused and not self._within(grant.refreshed, _NEW):
             state.stale = refused.decode("ascii", "replace")
-            grant = await self._join(state)
+            grant = _checked(await self._join(state), opens)
         return _octets(grant)
 
     async def refresh(self, seen: Grant) -> None:
@@ -334,6 +342,23 @@ class Keeper:
 
     async def _write(self, work: Callable[[], _Result]) -> _Result:
         return await self._runner.write(work)
+
+
+def _is_for(grant: Grant, opens: Opens | None) -> bool:
+    return opens is None or grant.opens == opens
+
+
+def _checked(grant: Grant, opens: Opens | None) -> Grant:
+    """The grant, if it is for that mailbox.
+
+    Raises:
+        ConsentMissing: It is for another.
+    """
+    if not _is_for(grant, opens):
+        raise ConsentMissing(
+            f"the account {grant.account} has another mailbox or provider since the login"
+        )
+    return grant
 
 
 def _octets(grant: Grant) -> bytes:

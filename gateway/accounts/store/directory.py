@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from gateway.accounts.model import Account, Device, Provider
+from gateway.accounts.model import Account, Device, Opens, Provider, opens
 from gateway.accounts.store import schema
 from gateway.accounts.store.database import Database, upsert
 from gateway.accounts.store.faults import AlreadyThere, NotThere, StoreRefusal
@@ -313,9 +313,8 @@ def _check_goes_nowhere_else(connection: Connection, provider: Provider) -> None
         )
 
 
-def _opened_by(row: Mapping[Any, Any]) -> tuple[str, str]:
-    """Of an account's row: what a grant is for, whatever the letter case."""
-    return row["provider"], (row["mailbox"] or row["name"]).lower()
+def _opened_by(row: Mapping[Any, Any]) -> Opens:
+    return opens(row["provider"], row["mailbox"], row["name"])
 
 
 def _has(text: str) -> Any:

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from gateway.accounts.model import Grant
+from gateway.accounts.model import Grant, opens
 from gateway.accounts.store import schema
 from gateway.accounts.store.database import Database, upsert
-from gateway.accounts.store.rows import Rows, key_of
+from gateway.accounts.store.rows import Row, Rows, key_of
 
 _GRANT = schema.grant.c
+_ACCOUNT = schema.account.c
+_WHOSE = (_ACCOUNT.name.label("account_name"), _ACCOUNT.provider, _ACCOUNT.mailbox)
 _Where = ColumnElement[bool]
 # Their numbers have 31 bits, and go up with each refresh.
 _FIRST_VERSIONS = 1 << 30
@@ -115,7 +117,7 @@ class Grants:
 
     def _select(self, where: _Where | None, limit: int = 1, offset: int = 0) -> Sequence[Grant]:
         query = (
-            select(schema.grant, schema.account.c.name.label("account_name"))
+            select(schema.grant, *_WHOSE)
             .join(schema.account)
             .order_by(_GRANT.expires, _GRANT.account)
             .limit(limit)
@@ -124,10 +126,11 @@ class Grants:
         if where is not None:
             query = query.where(where)
         with self._database.reading() as connection:
-            return [
-                self._rows.to_grant(row, row["account_name"])
-                for row in connection.execute(query).mappings()
-            ]
+            return [self._grant(row) for row in connection.execute(query).mappings()]
+
+    def _grant(self, row: Row) -> Grant:
+        name = row["account_name"]
+        return self._rows.to_grant(row, name, opens(row["provider"], row["mailbox"], name))
 
 
 def _first_version(grant: Grant) -> int:

@@ -9,6 +9,7 @@ from gateway.accounts.model import (
     Device,
     Grant,
     Invite,
+    Opens,
     Provider,
     Visit,
 )
@@ -150,7 +151,7 @@ class Rows:
             "broken": each.broken,
         }
 
-    def to_grant(self, row: Row, account: str) -> Grant:
+    def to_grant(self, row: Row, account: str, opens: Opens) -> Grant:
         """What `from_grant` made a row of; `account` is the name as it is spelt."""
         key = row["account"]
         return Grant(
@@ -167,6 +168,7 @@ class Rows:
             refreshed=row["refreshed"],
             broken=row["broken"],
             version=row["version"],
+            opens=opens,
         )
 
     def from_visit(self, each: Visit) -> dict[str, object]:

@@ -1,5 +1,7 @@
 """Kept tokens: who refreshes when, what is written first, and what a refusal means."""
 
+from dataclasses import replace
+
 import pytest
 from pydantic import SecretStr
 from twisted.internet.defer import Deferred
@@ -260,6 +262,43 @@ def test_a_new_token_that_is_refused_is_not_the_provider_s_fault(ready):
     assert run(tokens.renew(b"access-1")) == b"access-1"
     ready.clock.advance(61)
     assert run(tokens.renew(b"access-1")) == b"access-2"
+
+
+# Another mailbox.
+
+
+@pytest.mark.parametrize("change", [{"mailbox": "bob@example.org"}, {"provider": "other"}])
+@pytest.mark.parametrize("life", [3600.0, 0.0], ids=["as it is", "refreshed"])
+def test_a_session_goes_on_in_no_other_mailbox(ready, change, life):
+    """Where only the token says whose mail it is, numbers would be those of other mail."""
+    ready.store.providers.save(replace(ready.store.providers.get("idp"), name="other"))
+    old = ready.store.accounts.get("kim")
+    session = ready.keeper.tokens("kim", old.opens)
+    assert run(session.token()) == b"access-0"
+    ready.store.accounts.save(new := replace(old, **change))
+    ready.grant(refresh="refresh-of-the-other", life=life)
+    ready.clock.advance(6)
+    for again in (session.token, lambda: session.renew(b"access-0")):
+        with pytest.raises(ConsentMissing, match="another mailbox or provider"):
+            run(again())
+    assert ready.refreshes() == []
+    assert run(ready.keeper.tokens("kim", new.opens).token()).startswith(b"access-")
+
+
+def test_a_login_by_the_new_mailbox_gets_no_token_that_is_remembered_of_the_old(ready):
+    old = ready.store.accounts.get("kim")
+    run(ready.keeper.tokens("kim", old.opens).token())
+    ready.store.accounts.save(new := replace(old, mailbox="bob@example.org"))
+    with pytest.raises(ConsentMissing, match="nobody has signed in"):
+        run(ready.keeper.tokens("kim", new.opens).token())
+
+
+def test_the_spelling_of_a_mailbox_does_not_matter(ready):
+    old = ready.store.accounts.get("kim")
+    session = ready.keeper.tokens("kim", old.opens)
+    ready.store.accounts.save(replace(old, mailbox="KIM@example.org", note="moved"))
+    ready.clock.advance(6)
+    assert run(session.token()) == b"access-0"
 
 
 # Refused by the provider.
