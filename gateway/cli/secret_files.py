@@ -13,7 +13,7 @@ def password_in(path: Path) -> bytes:
     Raises:
         UsageError: There is none.
     """
-    password = _read(path).partition(b"\n")[0].removesuffix(b"\r")
+    password = whole_file(path).partition(b"\n")[0].removesuffix(b"\r")
     if not password:
         raise click.UsageError(f"{path}: the first line, which is the password, is empty")
     return password
@@ -25,7 +25,7 @@ def tokens_in(path: Path) -> tuple[bytes, ...]:
     Raises:
         UsageError: There is none, or one has octets that no header field can carry.
     """
-    tokens = tuple(filter(None, map(bytes.strip, _read(path).split(b"\n"))))
+    tokens = tuple(filter(None, map(bytes.strip, whole_file(path).split(b"\n"))))
     if not tokens:
         raise click.UsageError(f"{path}: there is no token in it")
     if not all(0x21 <= octet <= 0x7E for token in tokens for octet in token):
@@ -33,7 +33,12 @@ def tokens_in(path: Path) -> tuple[bytes, ...]:
     return tokens
 
 
-def _read(path: Path) -> bytes:
+def whole_file(path: Path) -> bytes:
+    """All of it, 64 KiB at the most.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
     try:
         with path.open("rb") as file:
             octets = file.read(_LARGEST + 1)

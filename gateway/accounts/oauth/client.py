@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from gateway import __version__
 from gateway.accounts.model import Provider
+from gateway.accounts.oauth import assertion
 from gateway.accounts.oauth.causes import SignInRefused, refusal
 from gateway.accounts.oauth.fetch import Answer, Fetch, Request
 from gateway.accounts.oauth.issued import Issued, issued
@@ -115,13 +116,19 @@ class TokenClient:
         body = client.prepare_refresh_body(refresh_token=token.get_secret_value())
         return await self._tokens(client, body, _LONG)
 
-    async def client_credentials(self, scopes: Sequence[str]) -> Issued:
-        """Tokens for ourselves (RFC 6749 §4.4).
+    async def client_credentials(self, scopes: Sequence[str], mailbox: str) -> Issued:
+        """Tokens for ourselves (RFC 6749 §4.4), or for a mailbox of a service account's domain.
 
         Raises:
             SignInRefused, Unavailable, Misconfigured
         """
         client = oauthlib.BackendApplicationClient(self.provider.client_id)
+        secret = self.provider.client_secret
+        if secret is not None and assertion.is_service_account(secret):
+            url = self._endpoint(self.endpoints.token, "token endpoint")
+            signed = assertion.mailbox_assertion(secret, mailbox, scopes, url, self.now())
+            form = {"grant_type": assertion.GRANT_TYPE, "assertion": signed}
+            return await self._tokens(client, urlencode(form))
         body = client.prepare_request_body(scope=list(scopes) or None, include_client_id=False)
         return await self._tokens(client, body)
 
@@ -210,15 +217,35 @@ class TokenClient:
         headers = {**_HEADERS, "Content-Type": _FORM}
         form = dict(parse_qsl(body, keep_blank_values=True))
         secret = self.provider.client_secret
-        if secret is None or not self.endpoints.basic:
-            form["client_id"] = self.provider.client_id
-            if secret is not None:
-                form["client_secret"] = secret.get_secret_value()
-        else:
+        if secret is not None and self.endpoints.basic and not self._has_key:
             headers["Authorization"] = _basic(self.provider.client_id, secret)
+        elif form.get("grant_type") != assertion.GRANT_TYPE:
+            form["client_id"] = self.provider.client_id
+            form |= self._proof()
         return await self.fetch(
             Request("POST", url, headers, urlencode(form).encode(), patience)
         )
+
+    @property
+    def _has_key(self) -> bool:
+        """Whether the secret signs, and is never shown to anybody."""
+        secret = self.provider.client_secret
+        return assertion.is_certificate(secret) or assertion.is_service_account(secret)
+
+    def _proof(self) -> dict[str, str]:
+        secret = self.provider.client_secret
+        if secret is None:
+            return {}
+        if not self._has_key:
+            return {"client_secret": secret.get_secret_value()}
+        if assertion.is_service_account(secret):
+            raise Misconfigured(
+                "a service account signs in as the client only: pop3-gateway account sign-in "
+                "--by client"
+            )
+        url, own = self.endpoints.token, self.provider.client_id
+        signed = assertion.client_assertion(secret, own, url, self.now())
+        return {"client_assertion_type": assertion.ASSERTION_TYPE, "client_assertion": signed}
 
     def _device_code(self, said: Mapping[str, Any]) -> DeviceCode:
         # Google calls it `verification_url`.

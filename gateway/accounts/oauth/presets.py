@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from gateway.accounts.model import Preset, Provider
+from gateway.accounts.oauth.assertion import is_service_account
 from gateway.errors import Misconfigured
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}\Z")
@@ -90,7 +91,9 @@ _GOOGLE = Quirks(
     extra={"access_type": "offline", "prompt": "consent"},
     granular=True,
     no_device="Google gives no access to mail by a device code: send the owner a sign-in link",
-    no_client="Google has no client credentials for mailboxes: send the owner a sign-in link",
+    no_client="Google has no client credentials for mailboxes but those of a service account "
+    "with domain-wide delegation (provider add --client-key-file): give that, or send the "
+    "owner a sign-in link",
     idle_days=180,
 )
 _MICROSOFT = Quirks(
@@ -179,7 +182,9 @@ def service_scopes(provider: Provider, upstream: str) -> tuple[str, ...]:
     """
     own = quirks(provider)
     if own.no_client:
-        raise Misconfigured(own.no_client)
+        if not is_service_account(provider.client_secret):
+            raise Misconfigured(own.no_client)
+        return mail_scopes(provider, upstream)
     return provider.scopes or _of_kind(own.service_scopes, provider, upstream)
 
 

@@ -208,7 +208,7 @@ class SignIn:
         client, whose = await self._client(account)
         scopes = presets.service_scopes(client.provider, upstream_of(whose, client.provider))
         try:
-            tokens = await client.client_credentials(scopes)
+            tokens = await client.client_credentials(scopes, whose.user)
         except SignInRefused as refused:
             raise self._noted(account, refused) from None
         grant = granted(whose.name, "client", tokens, client.provider.client_id, self._now())

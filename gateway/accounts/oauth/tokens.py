@@ -281,7 +281,7 @@ class Keeper:
         client = await self._providers.client(provider)
         if grant.refresh is None:
             scopes = presets.service_scopes(provider, upstream_of(whose, provider))
-            return None, await client.client_credentials(scopes)
+            return None, await client.client_credentials(scopes, whose.user)
         try:
             return grant.refresh, await client.refresh(grant.refresh)
         except SignInRefused as refused:

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+from pydantic import SecretStr
 
 from gateway.accounts.model import Preset, Provider
+from gateway.accounts.oauth.assertion import check_key
 from gateway.cli.accounts.account import checked_upstream, when
 from gateway.cli.accounts.book import AS_JSON, Book, secret_from, show, with_book
+from gateway.cli.secret_files import whole_file
+from gateway.errors import Misconfigured
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _COLUMNS = ("name", "preset", "upstream", "client_id", "issuer", "tenant", "secret_ends")
@@ -34,6 +38,13 @@ def provider() -> None:
     help="Its first line is the client secret; - is standard input.",
 )
 @click.option(
+    "--client-key-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Instead of a secret: PEM with the private key and its certificate (Microsoft), or "
+    "the JSON file of a Google service account.",
+)
+@click.option(
     "--secret-ends",
     metavar="DATE",
     type=click.DateTime(["%Y-%m-%d"]),
@@ -51,7 +62,9 @@ def add(book: Book, name: str, **about: Any) -> None:
         raise click.UsageError("--issuer belongs to the preset oidc, which needs it")
     ends: datetime | None = about["secret_ends"]
     secret = None
-    if about["client_secret"] or about["client_secret_file"]:
+    if file := about["client_key_file"]:
+        secret = _key(file)
+    elif about["client_secret"] or about["client_secret_file"]:
         secret = secret_from(about["client_secret_file"], "client secret")
     made = Provider(
         name,
@@ -85,6 +98,17 @@ def remove(book: Book, name: str) -> None:
     """Forget one that no account uses."""
     book.store.providers.remove(name)
     click.echo(f"removed: provider {name}")
+
+
+def _key(file: Path) -> SecretStr:
+    try:
+        secret = SecretStr(whole_file(file).decode())
+        check_key(secret)
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{file}: it is no text") from None
+    except Misconfigured as error:
+        raise click.UsageError(f"{file}: {error.detail}") from None
+    return secret
 
 
 def _row(each: Provider) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gateway.accounts.store import Store
 from gateway.accounts.vault import Vault, read_keys
 from gateway.cli import main
 from gateway.config import load
+from tests.unit.accounts.oauth.test_assertion import service_account
 
 ADD = ("account", "add", "kim@example.org")
 
@@ -323,3 +324,21 @@ def test_root_does_not_write_into_another_user_s_directory(shell, kim):
     os.chown(shell.directory, 12345, -1)
     shell("account", "list", status=2)
     assert "--reuid=12345" in shell.errors
+
+
+def test_a_provider_has_a_key_for_a_secret(shell, tmp_path):
+    file = tmp_path / "robot.json"
+    file.write_text(service_account().get_secret_value())
+    given = ("provider", "add", "office", "--preset", "google", "--client-id", "robot")
+    shell(*given, "--upstream", "imaps://imap.gmail.com", "--client-key-file", str(file))
+    store = shell.store()
+    assert store.providers.get("office").client_secret == SecretStr(file.read_text())
+    store.close()
+    assert "PRIVATE KEY" not in shell("provider", "list", "--json")
+    file.write_text("hunter2")
+    shell(
+        *(*given, "--upstream", "imaps://imap.gmail.com", "--client-key-file", str(file)),
+        status=2,
+    )
+    assert "neither PEM" in shell.errors
+    assert "hunter2" not in shell.errors
