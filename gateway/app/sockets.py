@@ -1,5 +1,6 @@
 """The listening sockets: opened once, before there are workers, or inherited from systemd."""
 
+import errno
 import os
 import socket
 from dataclasses import dataclass
@@ -13,6 +14,14 @@ from gateway.server.settings import FencedListener, ListenSettings
 from gateway.server.transport import Endpoint
 
 _BACKLOG = 1024
+
+# What an administrator can do about it.
+_HELPS = {
+    errno.EADDRINUSE: "; stop the program that has it (ss -ltnp tells), or choose another port",
+    errno.EACCES: "; ports below 1024 need CAP_NET_BIND_SERVICE (see deploy/systemd), or root: "
+    "else choose a higher one",
+    errno.EADDRNOTAVAIL: "; it is no address of this machine (ip address lists them)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,8 @@ def open_socket(name: str) -> socket.socket:
         )
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise Misconfigured(f"cannot listen at {name}: {reason}") from error
+        hint = _HELPS.get(error.errno or 0, "")
+        raise Misconfigured(f"cannot listen at {name}: {reason}{hint}") from error
 
 
 def _inherited(name: str) -> socket.socket:

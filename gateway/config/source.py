@@ -19,7 +19,10 @@ COMMAND_LINE, SETTINGS = "command line", "settings"
 TABLE = re.compile(r"\s*\[\[?\s*([^]\[]+?)\s*\]")
 KEY = re.compile(r"""\s*([\w\-."' ]+?)\s*=""")
 _AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)| \(at end of document\)")
-_NOT_TOML = "see the TOML text at https://toml.io, and deploy/examples for files that work"
+_NOT_TOML = (
+    "texts stand in straight double quotes, lists in brackets; see https://toml.io, and "
+    "deploy/examples for files that work"
+)
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,9 @@ def test_a_socket_of_systemd_keeps_its_family(make_settings, monkeypatch, family
 def test_a_port_that_is_taken_is_misconfigured(make_settings):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         text = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(Misconfigured, match=f"cannot listen at {text}: Address already"):
+        with pytest.raises(
+            Misconfigured, match=f"cannot listen at {text}: Address already in use; stop"
+        ):
             opened(make_settings, text)
 
 

@@ -457,3 +457,9 @@ def test_a_token_needs_no_password_for_clients_of_this_machine(tmp_path):
         {"upstream.url": "gmail://", "upstream.http.token_file": str(tmp_path / "token")},
     )
     assert settings.upstream.http.token_file == tmp_path / "token"
+
+
+def test_a_byte_order_mark_is_left_out(tmp_path):
+    file = tmp_path / "notepad.toml"
+    file.write_bytes(b'\xef\xbb\xbf[upstream]\r\nurl = "imaps://imap.example.org"\r\n')
+    assert load(file).upstream.url.host == "imap.example.org"

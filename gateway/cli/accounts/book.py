@@ -25,10 +25,17 @@ _KEYS = ("accounts.store", "state.dir")
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """The directory and the settings that it was found by."""
+    """The directory and the settings that it was found by.
+
+    Attributes:
+        settings: Those of the file, or the defaults.
+        opened: The directory.
+        from_file: Whether there is a file; where the gateway listens is not known without.
+    """
 
     settings: Settings
     opened: Opened
+    from_file: bool
 
     @property
     def store(self) -> Store:
@@ -44,10 +51,15 @@ class Book:
         found = self.store.accounts.get(name)
         if found is None:
             raise click.ClickException(
-                f"there is no account {name}: pop3-gateway account list has all, and "
-                "account add makes one"
+                f"there is no account {name} in {self._where}: pop3-gateway account list has "
+                "all, account add makes one; --config or --state-dir names another directory"
             )
         return found
+
+    @property
+    def _where(self) -> str:
+        store = self.settings.store
+        return str(store) if self.settings.accounts.store == "embedded" else "the database"
 
 
 def with_book(command: Command) -> Command:
@@ -66,7 +78,7 @@ def with_book(command: Command) -> Command:
         try:
             opened = open_store(settings.store, settings.accounts)
             try:
-                command(Book(settings, opened), **rest)
+                command(Book(settings, opened, config is not None), **rest)
             finally:
                 opened.store.close()
         except (StoreRefusal, Failure) as error:

@@ -4,12 +4,12 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import ip_network
 from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import SecretStr
 
+from gateway.accounts.fence import parse_network
 from gateway.accounts.model import Account, Device
 from gateway.accounts.names import account_fault, device_fault
 from gateway.config.problems import BadValue
@@ -211,7 +211,7 @@ def _device(account: Account, row: Mapping[str, str], checks: Checks) -> Device 
 def _fence(text: str) -> Iterator[str]:
     for network in text.replace(",", " ").split():
         try:
-            ip_network(network)
+            parse_network(network)
         except ValueError as error:
             raise BadValue(f"its fence: {error}", "write e.g. 192.0.2.0/24") from None
         yield network

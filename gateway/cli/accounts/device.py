@@ -19,6 +19,8 @@ from gateway.cli.options import Command
 from gateway.config import ListenAddress, Settings, parse_listen
 
 _COLUMNS = ("account", "device", "state", "last_seen", "last_peer", "last_tls", "fence", "note")
+# Without a file the flags of serve are not known here.
+_AS_SERVED = "of --listen-tls (SSL/TLS) or --listen, as the gateway was started"
 
 
 @click.group()
@@ -63,7 +65,7 @@ def add(book: Book, account: str, name: str, **about: Any) -> None:
         entered, keep=about["keep_secret"], scram=book.settings.accounts.scram
     )
     book.store.devices.add(made)
-    _print(book.settings, made, password)
+    _print(book, made, password)
 
 
 @device.command("list")
@@ -135,7 +137,7 @@ def _entered(account: str, name: str, about: dict[str, Any]) -> Device:
         try:
             parse_network(text)
         except ValueError as error:
-            raise click.UsageError(f"--fence: {error}") from None
+            raise click.UsageError(f"--fence: {error}: {_meant(text)}") from None
     return Device(
         account,
         name,
@@ -146,6 +148,15 @@ def _entered(account: str, name: str, about: dict[str, Any]) -> Device:
         note=about["note"],
         created=time.time(),
     )
+
+
+def _meant(text: str) -> str:
+    """What to write instead: often an address of the network was given for the network."""
+    try:
+        network = parse_network(text, strict=False)
+    except ValueError:
+        return "write an address or a network, such as 192.0.2.0/24 or 2001:db8::/64"
+    return f"write {network} for all of it, or {text.partition('/')[0]} for one address"
 
 
 def _found(book: Book, account: str, name: str) -> Device:
@@ -172,25 +183,28 @@ def _row(each: Device) -> dict[str, Any]:
     }
 
 
-def _print(settings: Settings, made: Device, password: DevicePassword) -> None:
+def _print(book: Book, made: Device, password: DevicePassword) -> None:
+    settings = book.settings
     click.echo(f"added: {made.account}/{made.name}. What to enter there:")
-    click.echo(f"  server     {socket.getfqdn()}")
-    for line in _places(settings):
+    click.echo(f"  server     {settings.console.pop3_host or socket.getfqdn()}")
+    for line in _places(settings, tls_only=made.tls_only) if book.from_file else [_AS_SERVED]:
         click.echo(f"  port       {line}")
     click.echo(f"  user name  {made.account}")
     click.echo(f"  password   {password.shown.get_secret_value()}")
     click.echo("The password is not shown again. Dashes and capitals do not matter.")
 
 
-def _places(settings: Settings) -> list[str]:
-    """Where clients connect, the safest first."""
+def _places(settings: Settings, *, tls_only: bool) -> list[str]:
+    """Where clients connect, the safest first; `tls_only` leaves out where there is no TLS."""
     listen = settings.listen
     upgrade = "STARTTLS" if listen.cert else "no TLS"
     kinds = {"implicit": "SSL/TLS", "stls": "STARTTLS", "none": "no TLS"}
     found = [(text, "SSL/TLS") for text in listen.tls]
     found += [(text, upgrade) for text in listen.plain]
     found += [(each.address, f"{kinds[each.tls]}, fenced") for each in listen.fenced]
-    return [f"{_port(text)} ({tls})" for text, tls in found]
+    return [
+        f"{_port(text)} ({tls})" for text, tls in found if not (tls_only and "no TLS" in tls)
+    ]
 
 
 def _port(text: str) -> str:

@@ -108,7 +108,7 @@ def test_an_account_is_removed_when_that_is_confirmed(shell, kim):
     shell("account", "remove", kim, "--yes")
     assert shell.json("account", "list") == []
     shell("account", "show", kim, status=1)
-    assert "there is no account" in shell.errors
+    assert f"there is no account {kim} in {shell.directory}" in shell.errors
 
 
 def test_how_a_consent_stands_is_told(shell):
@@ -137,7 +137,7 @@ def test_how_a_consent_stands_is_told(shell):
 def test_a_device_s_password_is_printed_once_with_all_that_is_to_be_entered(shell, kim):
     output = shell("device", "add", kim, "canon", "--fence", "192.0.2.0/24", "--tls-only")
     password = re.search(r"password +(\S+)", output)[1]
-    for line in ("server", "port       1110", f"user name  {kim}"):
+    for line in ("server", "port       of --listen-tls", f"user name  {kim}"):
         assert line in output
     store = shell.store()
     device = store.devices.get(kim, "canon")
@@ -147,6 +147,26 @@ def test_a_device_s_password_is_printed_once_with_all_that_is_to_be_entered(shel
     assert (device.secret, device.fence, device.tls_only) == (None, ("192.0.2.0/24",), True)
     assert device.scram
     assert password not in shell("device", "list") + json.dumps(shell.json("device", "list"))
+
+
+@pytest.mark.parametrize(("flags", "plain"), [((), True), (("--tls-only",), False)])
+def test_ports_are_those_of_the_file(shell, kim, tmp_path, flags, plain):
+    file = tmp_path / "office.toml"
+    file.write_text(
+        '[accounts]\nstore = "embedded"\n'
+        '[console]\npop3_host = "pop.example.org"\n'
+        '[listen]\nplain = ["127.0.0.1:2110"]\n'
+    )
+    output = shell("device", "add", kim, "canon", *flags, "--config", str(file))
+    assert "server     pop.example.org" in output
+    assert ("port       2110 (no TLS)" in output) == plain
+
+
+def test_a_fence_with_an_address_for_a_network(shell, kim):
+    shell("device", "add", kim, "canon", "--fence", "192.0.2.1/24", status=2)
+    assert "write 192.0.2.0/24 for all of it, or 192.0.2.1 for one address" in shell.errors
+    shell("device", "add", kim, "canon", "--fence", "office", status=2)
+    assert "office is not a network: write an address or a network" in shell.errors
 
 
 def test_a_password_is_kept_only_where_that_was_asked_for(shell, kim):
