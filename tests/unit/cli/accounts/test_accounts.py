@@ -166,7 +166,10 @@ def test_a_fence_with_an_address_for_a_network(shell, kim):
     shell("device", "add", kim, "canon", "--fence", "192.0.2.1/24", status=2)
     assert "write 192.0.2.0/24 for all of it, or 192.0.2.1 for one address" in shell.errors
     shell("device", "add", kim, "canon", "--fence", "office", status=2)
-    assert "office is not a network: write an address or a network" in shell.errors
+    assert (
+        "'office' does not appear to be an IPv4 or IPv6 network: write an address or a network"
+        in shell.errors
+    )
 
 
 def test_a_password_is_kept_only_where_that_was_asked_for(shell, kim):
