@@ -205,6 +205,24 @@ class StoreContract:
         assert not store.administrators.add_first(Administrator("mallory", "h"))
         assert [each.name for each in store.administrators.all()] == ["anna"]
 
+    def test_of_two_administrators_who_remove_each_other_one_is_left(self, store):
+        for round_ in range(10):
+            pair = [f"a{round_}", f"b{round_}"]
+            for name in pair:
+                store.administrators.save(Administrator(name, "x"))
+
+            def remove(name, by):
+                try:
+                    return store.administrators.remove(name, by)
+                except NotThere:
+                    return False
+
+            with ThreadPoolExecutor(2) as pool:
+                done = list(pool.map(remove, pair, reversed(pair)))
+            assert sorted(done) == [False, True]
+            [left] = store.administrators.all()
+            assert store.administrators.remove(left.name)
+
     def test_console_sessions_end(self, store):
         token = SecretStr("cookie")
         store.visits.save(Visit(digest_of(token), "anna", "csrf", 100.0, '{"a": 1}'))

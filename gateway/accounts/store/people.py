@@ -10,6 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from gateway.accounts.model import Administrator, Invite, Visit
 from gateway.accounts.store import schema
 from gateway.accounts.store.database import Database, upsert
+from gateway.accounts.store.faults import NotThere
 from gateway.accounts.store.rows import Rows, from_invite, key_of, to_administrator, to_invite
 
 _INVITE, _VISIT = schema.invite.c, schema.visit.c
@@ -101,9 +102,22 @@ class Administrators:
             connection.execute(insert(schema.administrator).values(values))
             return True
 
-    def remove(self, name: str) -> bool:
-        """Take one away with his console sessions; whether there was one."""
+    def remove(self, name: str, by: str = "") -> bool:
+        """Take one away with his console sessions; whether there was one.
+
+        Args:
+            name: Whom.
+            by: The administrator who wants it; empty for whoever has the machine. He must be
+                one still: of two who remove each other, one is left.
+
+        Raises:
+            NotThere: He is not.
+        """
+        names = select(schema.administrator.c.name).order_by(schema.administrator.c.name)
         with self._database.transaction() as connection:
+            there = connection.execute(names.with_for_update()).scalars().all()
+            if by and by not in there:
+                raise NotThere(f"{by} is no administrator any more")
             connection.execute(delete(schema.visit).where(_VISIT.who == name))
             gone = delete(schema.administrator).where(schema.administrator.c.name == name)
             return connection.execute(gone).rowcount == 1

@@ -71,13 +71,13 @@ async def remove(site: Site, ask: Ask) -> Answer:
     name = ask.text("name", 64)
     if name == _me(ask):
         raise Refusal(409, "Nobody can remove himself: let another administrator do it.")
-    await site.write(lambda store: _remove(store, name))
+    await site.write(lambda store: _remove(store, name, _me(ask)))
     changed(site, ask, "administrator removed", name)
     return go("/administrators", {"done": "administrator-removed"})
 
 
-def _remove(store: Store, name: str) -> None:
-    if not store.administrators.remove(name):
+def _remove(store: Store, name: str, by: str) -> None:
+    if not store.administrators.remove(name, by):
         raise Refusal(404, "There is no such administrator (any more).")
 
 
