@@ -19,6 +19,7 @@ from gateway.app.live import WorkersLive
 from gateway.app.premises import Premises
 from gateway.app.reading import read, sampled
 from gateway.app.records import Check, Records
+from gateway.app.remembered import Remembered
 from gateway.app.samples import Samples
 from gateway.app.sockets import Socket
 from gateway.app.upstreams import own_upstream
@@ -76,6 +77,8 @@ class Office:
         )
         hatches = [premises.run.hatch(number) for number in range(premises.workers)]
         self._live = WorkersLive(hatches, watch, self._samples, reactor)
+        self._health = Remembered(self._lives, reactor)
+        self._readiness = Remembered(self._is_ready, reactor)
         self._certificate = _certificate(settings)
         self._sampling: Any = LoopingCall(self._samples.take)
         self._sampling.clock = reactor
@@ -121,19 +124,25 @@ class Office:
 
     async def healthz(self, request: Any) -> bytes:
         """Whether the gateway lives: at least half of the workers answer."""
+        return _told(request, *await self._health.get())
+
+    async def _lives(self) -> tuple[bool, str]:
         answering, expected = await self._live.workers()
         lives = 2 * answering >= expected
-        return _told(request, lives, f"{answering} of {expected} workers answer")
+        return lives, f"{answering} of {expected} workers answer"
 
     async def readyz(self, request: Any) -> bytes:
         """Whether every worker lets clients in, and logins find what they need."""
+        return _told(request, *await self._readiness.get())
+
+    async def _is_ready(self) -> tuple[bool, str]:
         accepting = await self._live.accepting()
         expected = self._premises.workers
         checks = self._records.checks.items()
         broken = [name for name, check in checks if not await _passes(check)]
         text = f"{accepting} of {expected} workers let clients in"
         text += "".join(f", {name} cannot be reached" for name in broken)
-        return _told(request, accepting == expected and not broken, text)
+        return accepting == expected and not broken, text
 
     async def metrics(self, request: Any) -> bytes:
         """The page for Prometheus."""

@@ -273,8 +273,8 @@ class TestHealth:
         for pid in scene.gateway.workers:
             os.kill(pid, signal.SIGSTOP)
         try:
-            status, text = office.get(health(scene.gateway))
-            assert (status, text) == (503, "not ok: 0 of 2 workers answer\n")
+            told = (503, "not ok: 0 of 2 workers answer\n")  # a second later at the latest
+            wait_until(lambda: office.get(health(scene.gateway)) == told, what="the answer")
             found = office.metrics(scene.gateway)
             assert found['pop3_gateway_workers{state="answering"}'] == 0
             assert found['pop3_gateway_workers{state="expected"}'] == WORKERS
