@@ -47,7 +47,7 @@ class BoundedRequest(Request):
         host: Any = self.getRequestHostname  # has no types
         if self._taken > _LONGEST_BODY:
             self.setResponseCode(413)
-        elif not _is_text(self.path) or not _is_text(host()):
+        elif not _is_text(self.path) or not _is_host(host()):
             self.setResponseCode(400)
         else:
             super().process()  # type: ignore[no-untyped-call]
@@ -175,6 +175,15 @@ def bounded_site(resource: Any, reactor: Any, *, behind_proxy: bool = False) -> 
     site = make(resource, requestFactory=BoundedRequest, timeout=_IDLE_SECONDS, reactor=reactor)
     site.behind_proxy = behind_proxy
     return limited(site)
+
+
+def _is_host(octets: bytes) -> bool:
+    """Werkzeug takes it apart as a name of the DNS, and raises where it is none."""
+    try:
+        octets.decode("utf-8").encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _is_text(octets: bytes) -> bool:

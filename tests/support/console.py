@@ -346,6 +346,19 @@ class Browser:
         octets = "\r\n".join([*lines, "", ""]).encode() + (body if form is not None else b"")
         return self._keep(_exchange(self.site, self.address, octets, method))
 
+    def raw(self, method, path, fields):
+        """A request whose head has these octets, and what came back; a defect fails the test."""
+        head = {b"Host": self.host.encode(), b"Content-Length": b"0"} | fields
+        lines = [f"{method} {path} HTTP/1.1".encode()]
+        lines += [name + b": " + value for name, value in head.items()]
+        transport = StringTransport(peerAddress=IPv4Address("TCP", self.address, 50_000))
+        transport.abortConnection = transport.loseConnection
+        channel = self.site.buildProtocol(transport.getPeer())
+        channel.makeConnection(transport)
+        channel.dataReceived(b"\r\n".join([*lines, b"", b""]))
+        channel.connectionLost(Failure(ConnectionDone()))
+        return transport.value()
+
     def _keep(self, page):
         for cookie in page.set_cookies:
             name, _, rest = cookie.partition("=")

@@ -82,7 +82,15 @@ def test_a_form_is_read():
 
 
 @pytest.mark.parametrize(
-    ("path", "host"), [(b"/%ff", b"x"), (b"/\xff", b"x"), (b"/", b"\xff"), (b"/", b"\xff:80")]
+    ("path", "host"),
+    [
+        (b"/%ff", b"x"),
+        (b"/\xff", b"x"),
+        (b"/", b"\xff"),
+        (b"/", b"\xff:80"),
+        (b"/", b"9" * 400),
+        (b"/", b"a..b"),
+    ],
 )
 def test_what_is_no_text_is_refused_without_a_line_in_the_log(path, host):
     """The resource would raise, and anybody could fill the disk with tracebacks."""

@@ -19,7 +19,7 @@ _PAGE = 50
 async def listing(site: Site, ask: Ask) -> Answer:
     """Those that fit a search, fifty a page."""
     text = ask.asked("q", 100)
-    page = int(ask.asked("page")) if ask.asked("page").isdigit() else 1
+    page = int(ask.asked("page")) if ask.asked("page", 20).isdecimal() else 1
     page = max(1, min(page, 10_000))
 
     def work(store: Store) -> tuple[int, list[Row]]:

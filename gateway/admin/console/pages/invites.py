@@ -30,8 +30,11 @@ async def _oauth(site: Site, name: str) -> tuple[Row, SignIn]:
 async def _make(site: Site, ask: Ask, row: Row, days: float) -> str:
     """A new link's token."""
     device = ask.text("device", 64)
-    if device:
-        device_name(device)
+    try:
+        if device:
+            device_name(device)
+    except Wrong as wrong:
+        raise Refusal(400, str(wrong)) from None
     token = SecretStr(secrets.token_urlsafe(32))
     until = site.now() + days * _DAY
     invite = Invite(row.account.name, digest_of(token), until, device)
@@ -44,10 +47,7 @@ async def invite(site: Site, ask: Ask) -> Answer:
     """Make a link, and show it: here and now, and never again."""
     row, _ = await _oauth(site, ask.text("name"))
     days = ask.text("days", 2)
-    try:
-        token = await _make(site, ask, row, float(days if days in _DAYS else 7))
-    except Wrong as wrong:
-        raise Refusal(400, str(wrong)) from None
+    token = await _make(site, ask, row, float(days if days in _DAYS else 7))
     link = f"{site.url}/welcome/{token}"
     return site.page("invite", ask, account=row.account, link=link, days=days)
 
