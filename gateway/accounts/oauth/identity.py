@@ -9,11 +9,11 @@ from pydantic import SecretStr
 
 from gateway.accounts.names import same_name
 from gateway.accounts.oauth.causes import SignInRefused
+from gateway.accounts.oauth.presets import Naming
 
 _LEEWAY = 300.0
 _TENANT_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
-# In the order in which they are shown.
-_NAMES = ("email", "preferred_username", "upn", "unique_name", "sub")
+_LONGEST = 320
 
 
 def claims(
@@ -37,9 +37,10 @@ def claims(
         found: dict[str, Any] = jwt.decode(
             id_token.get_secret_value(), options={"verify_signature": False}
         )
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, ValueError, RecursionError):
         raise _refused("cannot be read") from None
-    if found.get("iss") not in _issuers(issuer, found):
+    named = found.get("iss")
+    if not isinstance(named, str) or named not in _issuers(issuer, found):
         raise _refused("is of another issuer")
     if not _for_us(found, client_id):
         raise _refused("is for another app")
@@ -51,17 +52,31 @@ def claims(
     return found
 
 
-def names(found: Mapping[str, Any], *, email: bool = True) -> list[str]:
+def names(found: Mapping[str, Any], naming: Naming) -> list[str]:
     """What the owner is called there, the best name first.
+
+    Where `email` tells the address, no other claim is taken for one: owners may choose some
+    of those themselves (OIDC Core §5.7).
 
     Args:
         found: The claims.
-        email: Whether this provider's `email` is the owner's mailbox. One that it has not
-            verified (OIDC Core §5.1) is not: he may have written anybody's.
+        naming: Which of them say whose mailbox it is.
     """
-    own = email and found.get("email_verified") not in {False, "false", "False"}
-    values = [found.get(name) for name in _NAMES if own or name != "email"]
-    return list(dict.fromkeys(value for value in values if isinstance(value, str) and value))
+    values = [value for value in map(found.get, naming.claims) if _is_name(value)]
+    email = found.get("email")
+    # Some write a truth as a text, or as a number.
+    vouched = found.get(naming.voucher, not naming.must_vouch) in (True, "true", "1")
+    if naming.must_vouch:  # the others are vouched for by the provider itself
+        others = values
+    else:
+        others = [value for value in values if "@" not in value or not _is_name(email)]
+    first = [email] if isinstance(email, str) and _is_name(email) and vouched else []
+    return list(dict.fromkeys([*first, *others]))
+
+
+def _is_name(value: object) -> bool:
+    """Whether it can be compared, shown and kept."""
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isprintable()
 
 
 def check_mailbox(expected: str, called: Iterable[str]) -> None:

@@ -43,6 +43,21 @@ class Endpoints:
 
 
 @dataclass(frozen=True, slots=True)
+class Naming:
+    """Which claims say whose mailbox was signed in to.
+
+    Attributes:
+        claims: Besides `email`.
+        voucher: The claim that says whether `email` was seen to be the owner's.
+        must_vouch: Whether it must be there: where `email` can be anybody's without.
+    """
+
+    claims: tuple[str, ...] = ("preferred_username", "upn", "sub")
+    voucher: str = "email_verified"
+    must_vouch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Quirks:
     """What a provider wants or does differently.
 
@@ -56,7 +71,7 @@ class Quirks:
         no_device: Why a mailbox cannot be had by a device code; empty if it can.
         no_client: Why it cannot be had by client credentials; empty if it can.
         idle_days: After so many days without use a refresh token ends; 0 if nobody knows.
-        email: Whether the claim of this name is the owner's mailbox.
+        naming: Which claims say whose mailbox it is.
     """
 
     endpoints: Endpoints | None
@@ -68,7 +83,7 @@ class Quirks:
     no_device: str = ""
     no_client: str = ""
     idle_days: int = 0
-    email: bool = True
+    naming: Naming = Naming()
 
 
 _GOOGLE = Quirks(
@@ -95,6 +110,7 @@ _GOOGLE = Quirks(
     "with domain-wide delegation (provider add --client-key-file): give that, or send the "
     "owner a sign-in link",
     idle_days=180,
+    naming=Naming(claims=("sub",)),
 )
 _MICROSOFT = Quirks(
     endpoints=Endpoints(
@@ -115,10 +131,12 @@ _MICROSOFT = Quirks(
     # Or the browser gives whoever is signed in already, often the administrator himself.
     extra={"prompt": "select_account"},
     idle_days=90,
-    # Whoever manages a tenant writes into it what he likes: learn.microsoft.com/entra/
-    # identity-platform/id-token-claims-reference.
-    email=False,
+    # Any tenant can write any address into `email`, unless the optional claim `xms_edov` says
+    # that its domain is theirs (learn.microsoft.com/entra/identity-platform/
+    # migrate-off-email-claim-authorization). The domain of a user's name always is.
+    naming=Naming(("preferred_username", "upn"), "xms_edov", must_vouch=True),
 )
+_MICROSOFT_HOSTS = ("https://login.microsoftonline.", "https://sts.windows.net/")
 _OIDC = Quirks(
     endpoints=None,
     scopes={"": ()},
@@ -133,6 +151,15 @@ QUIRKS: Mapping[Preset, Quirks] = MappingProxyType(
 def quirks(provider: Provider) -> Quirks:
     """Of the provider's preset."""
     return QUIRKS[provider.preset]
+
+
+def naming(provider: Provider, issuer: str) -> Naming:
+    """Which claims of an issuer's tokens say whose mailbox it is.
+
+    Microsoft's are Microsoft's, though somebody has registered it as any other provider.
+    """
+    is_microsoft = issuer.startswith(_MICROSOFT_HOSTS)
+    return (_MICROSOFT if is_microsoft else quirks(provider)).naming
 
 
 def known_endpoints(provider: Provider) -> Endpoints | None:

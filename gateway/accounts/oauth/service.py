@@ -262,9 +262,9 @@ class SignIn:
 
     async def _called(self, client: TokenClient, tokens: Issued, nonce: str) -> Sequence[str]:
         """What the owner's names are."""
-        email = presets.quirks(client.provider).email
+        naming = presets.naming(client.provider, client.endpoints.issuer)
         if tokens.id_token is None:
-            return identity.names(await client.userinfo(tokens.access), email=email)
+            return identity.names(await client.userinfo(tokens.access), naming)
         found = identity.claims(
             tokens.id_token,
             issuer=client.endpoints.issuer,
@@ -272,11 +272,11 @@ class SignIn:
             nonce=nonce,
             now=self._now(),
         )
-        if email and "email" not in found:
+        if "email" not in found:
             # OIDC Core §5.3.2: only of the same subject.
             more = await client.userinfo(tokens.access)
             found = {**more, **found} if more.get("sub") == found.get("sub") else found
-        return identity.names(found, email=email)
+        return identity.names(found, naming)
 
     async def _put(self, grant: Grant) -> Grant:
         await self._runner.write(lambda: self._store.grants.put(grant))

@@ -6,6 +6,7 @@ from pydantic import SecretStr
 
 from gateway.accounts.oauth import identity, presets
 from gateway.accounts.oauth.causes import SignInRefused
+from gateway.accounts.oauth.presets import QUIRKS
 
 NOW = 1_800_000_000.0
 TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
@@ -59,7 +60,7 @@ def test_a_token_for_somebody_else(change, issuer):
         claims(body, issuer)
 
 
-@pytest.mark.parametrize("text", ["", "a.b.c", "x", "eyJhbGciOiJub25lIn0.W10."])
+@pytest.mark.parametrize("text", ["", "a.b.c", "x", "eyJhbGciOiJub25lIn0.W10.", "\ud800"])
 def test_what_is_no_token(text):
     with pytest.raises(SignInRefused, match="cannot be read"):
         identity.claims(SecretStr(text), issuer="i", client_id="me", nonce="", now=NOW)
@@ -70,23 +71,35 @@ def test_a_device_code_has_no_nonce():
     assert claims(body, nonce="")["sub"] == "1"
 
 
-def test_names():
-    said = {"sub": "1", "email": "Kim@example.org", "preferred_username": 7, "upn": ""}
-    assert identity.names(said) == ["Kim@example.org", "1"]
-    assert identity.names({}) == []
+KIM, PAT = "kim@example.org", "pat@example.org"
 
 
-@pytest.mark.parametrize("verified", [False, "false"])
-def test_an_address_that_nobody_has_verified_is_no_name(verified):
-    said = {"sub": "1", "email": "kim@example.org", "email_verified": verified}
-    assert identity.names(said) == ["1"]
-    assert identity.names(said | {"email_verified": True})[0] == "kim@example.org"
-
-
-def test_the_address_is_no_name_where_anybody_writes_it():
-    said = {"sub": "1", "email": "kim@example.org", "preferred_username": "pat@example.com"}
-    assert identity.names(said, email=False) == ["pat@example.com", "1"]
-    assert not presets.QUIRKS["microsoft"].email
+@pytest.mark.parametrize(
+    ("preset", "said", "names"),
+    [
+        ("oidc", {"sub": "1", "email": KIM, "preferred_username": 7, "upn": ""}, [KIM, "1"]),
+        ("oidc", {}, []),
+        ("oidc", {"email": KIM, "email_verified": False}, []),
+        ("oidc", {"email": KIM, "email_verified": "false"}, []),
+        ("oidc", {"email": KIM, "email_verified": "true"}, [KIM]),
+        ("oidc", {"email": PAT, "email_verified": False, "preferred_username": KIM}, []),
+        ("oidc", {"email": PAT, "preferred_username": KIM}, [PAT]),
+        ("oidc", {"email": PAT, "preferred_username": "kim"}, [PAT, "kim"]),
+        ("oidc", {"preferred_username": KIM}, [KIM]),
+        ("oidc", {"sub": "kim\x1b[2J"}, []),
+        ("oidc", {"sub": "k" * 321}, []),
+        ("google", {"email": PAT, "preferred_username": KIM, "sub": "1"}, [PAT, "1"]),
+        ("google", {"email": KIM, "email_verified": False, "sub": "1"}, ["1"]),
+        ("microsoft", {"email": KIM, "preferred_username": PAT}, [PAT]),
+        ("microsoft", {"email": KIM, "email_verified": True, "upn": PAT}, [PAT]),
+        ("microsoft", {"email": KIM, "xms_edov": False, "upn": PAT}, [PAT]),
+        ("microsoft", {"email": KIM, "xms_edov": "1", "upn": PAT}, [KIM, PAT]),
+        ("microsoft", {"email": KIM, "sub": KIM, "unique_name": KIM}, []),
+    ],
+)
+def test_which_claim_names_the_mailbox(preset, said, names):
+    """Nobody attaches another's mailbox by a claim that is his own to choose."""
+    assert identity.names(said, QUIRKS[preset].naming) == names
 
 
 def test_the_right_mailbox_in_any_letter_case():

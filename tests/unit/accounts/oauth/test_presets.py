@@ -51,6 +51,20 @@ def test_scopes(preset, upstream, expected):
     assert list(presets.scopes(provider(preset), upstream)) == expected
 
 
+@pytest.mark.parametrize(
+    ("preset", "issuer", "strict"),
+    [
+        ("microsoft", "https://login.microsoftonline.com/{tenantid}/v2.0", True),
+        ("oidc", "https://login.microsoftonline.com/{tenantid}/v2.0", True),
+        ("oidc", "https://sts.windows.net/x/", True),
+        ("oidc", "https://idp.example", False),
+        ("google", "https://accounts.google.com", False),
+    ],
+)
+def test_microsoft_names_mailboxes_its_own_way_whatever_the_preset(preset, issuer, strict):
+    assert presets.naming(provider(preset), issuer).must_vouch == strict
+
+
 def test_scopes_of_the_administrator_go_before_the_preset_s():
     own = provider("google", scopes=("https://mail.google.com/", "email"))
     assert presets.scopes(own, "gmail://") == ("https://mail.google.com/", "email", "openid")
