@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import jwt
 from pydantic import SecretStr
@@ -70,11 +70,11 @@ def names(found: Mapping[str, Any], naming: Naming) -> list[str]:
         others = values
     else:
         others = [value for value in values if "@" not in value or not _is_name(email)]
-    first = [email] if isinstance(email, str) and _is_name(email) and vouched else []
+    first = [email] if _is_name(email) and vouched else []
     return list(dict.fromkeys([*first, *others]))
 
 
-def _is_name(value: object) -> bool:
+def _is_name(value: object) -> TypeGuard[str]:
     """Whether it can be compared, shown and kept."""
     return isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isprintable()
 
