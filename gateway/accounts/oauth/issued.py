@@ -16,6 +16,22 @@ _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}\Z")
 # RFC 6749 §5.1 lets a provider keep silent about it.
 _USUAL_LIFE = 600.0
 _LONGEST_LIFE = 10 * 366 * 86_400.0
+# Of an access token: who says more may be wrong, and asking once a day costs nothing.
+_LONGEST_USE = 86_400.0
+# RFC 6749 §A.4.
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,512}\Z")
+
+
+class RefreshOnly(Unavailable):
+    """An answer that cannot be used but for its new refresh token: that must be kept.
+
+    Attributes:
+        refresh: It; the one that it came for may be worthless already.
+    """
+
+    def __init__(self, detail: str, refresh: SecretStr) -> None:
+        super().__init__(detail)
+        self.refresh = refresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +58,23 @@ def issued(said: Mapping[str, Any], now: float) -> Issued:
 
     Raises:
         Unavailable: There is none that can be used.
+        RefreshOnly: The same, with a refresh token.
     """
-    access = _token(said.get("access_token"))
+    access, refresh = _token(said.get("access_token")), _token(said.get("refresh_token"))
     if access is None:
-        raise Unavailable("the provider's answer has no access token that can be used")
+        raise _unusable("the provider's answer has no access token that can be used", refresh)
     if str(said.get("token_type", "bearer")).lower() != "bearer":
-        raise Unavailable("the provider's access token is of another type than bearer")
+        raise _unusable("the provider's access token is of another type than bearer", refresh)
     life = _seconds(said.get("expires_in"))
     consent = _seconds(said.get("refresh_token_expires_in"))
-    scope = said.get("scope")
     id_token = said.get("id_token")
     return Issued(
         access=access,
-        refresh=_token(said.get("refresh_token")),
-        expires=now + (_USUAL_LIFE if life is None else life),
+        refresh=refresh,
+        expires=now + min(_USUAL_LIFE if life is None else life, _LONGEST_USE),
         # Some say 0 of a refresh token that does not end.
         consent_ends=now + consent if consent else None,
-        scopes=tuple(scope) if isinstance(scope, list) else tuple(str(scope or "").split()),
+        scopes=_scopes(said.get("scope")),
         id_token=SecretStr(id_token) if isinstance(id_token, str) else None,
     )
 
@@ -91,11 +107,11 @@ def renewed(grant: Grant, used: SecretStr | None, tokens: Issued, now: float) ->
         tokens: What came of it.
         now: Seconds since 1970.
     """
-    rotated = tokens.refresh is not None and tokens.refresh != used
+    another = tokens.refresh is not None and tokens.refresh != used
     return replace(
         grant,
         refresh=tokens.refresh or used,
-        previous=used if rotated else None,
+        previous=used if another else None,
         access=tokens.access,
         expires=tokens.expires,
         consent_ends=tokens.consent_ends or grant.consent_ends,
@@ -103,6 +119,21 @@ def renewed(grant: Grant, used: SecretStr | None, tokens: Issued, now: float) ->
         refreshed=now,
         broken="",
     )
+
+
+def rotated(grant: Grant, refresh: SecretStr) -> Grant:
+    """The grant with another refresh token, and nothing else that is new."""
+    return replace(grant, refresh=refresh, previous=grant.refresh)
+
+
+def _unusable(detail: str, refresh: SecretStr | None) -> Unavailable:
+    return Unavailable(detail) if refresh is None else RefreshOnly(detail, refresh)
+
+
+def _scopes(value: object) -> tuple[str, ...]:
+    """What can be kept of it: an odd one must not cost the tokens that came with it."""
+    given = value if isinstance(value, list) else str(value or "").split()
+    return tuple(each for each in given if isinstance(each, str) and _SCOPE.match(each))
 
 
 def _token(value: object) -> SecretStr | None:

@@ -13,7 +13,7 @@ from gateway.accounts.model import Grant, Opens
 from gateway.accounts.oauth import events, presets
 from gateway.accounts.oauth.causes import SignInRefused
 from gateway.accounts.oauth.flight import Flight
-from gateway.accounts.oauth.issued import Issued, renewed
+from gateway.accounts.oauth.issued import Issued, RefreshOnly, renewed, rotated
 from gateway.accounts.oauth.provider import Providers
 from gateway.accounts.oauth.service import registered, upstream_of
 from gateway.accounts.store import Store
@@ -265,6 +265,10 @@ class Keeper:
             failed = Unavailable if refused.kind == "passing" else ConsentMissing
             failure = failed(str(refused))
             raise await self._failed(state, grant, failure, refused.code) from None
+        except RefreshOnly as odd:
+            # The one that was shown may be worthless now.
+            saved = await self._save(state, rotated(grant, odd.refresh))
+            raise await self._failed(state, saved, Unavailable(odd.detail), "") from None
         except (Unavailable, Misconfigured) as error:
             failure = Unavailable(error.detail)
             raise await self._failed(state, grant, failure, "") from None

@@ -383,6 +383,36 @@ def test_what_may_pass_is_no_lost_consent(ready, answer):
     assert run(ready.keeper.token("kim")) == b"access-1"
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"expires_in": value}
+        for value in (-1, 0.5, "never", "1e999", 10**400, float("nan"), float("inf"), [], True)
+    ]
+    + [{"scope": [1, "a b", "\ud800"]}, {"scope": 7}, {"scope": "mail \0 \u00e9"}],
+)
+def test_an_odd_answer_costs_no_refresh_token(ready, odd):
+    ready.idp.rotates, ready.idp.more = True, odd
+    ready.clock.advance(3600)
+    assert run(ready.keeper.token("kim")) == b"access-1"
+    row = ready.row()
+    assert row.refresh == SecretStr("refresh-1")
+    assert ready.now() <= row.expires <= ready.now() + 86_400
+
+
+@pytest.mark.parametrize("odd", [{"token_type": "mac"}, {"access_token": "a b"}])
+def test_a_new_refresh_token_is_kept_of_an_answer_of_no_use(ready, odd):
+    ready.idp.rotates, ready.idp.more = True, odd
+    ready.clock.advance(3600)
+    with pytest.raises(Unavailable):
+        run(ready.keeper.token("kim"))
+    row = ready.row()
+    assert (row.refresh, row.previous) == (SecretStr("refresh-1"), SecretStr("refresh-0"))
+    ready.idp.more = {}
+    ready.clock.advance(5)
+    assert run(ready.keeper.token("kim")) == b"access-2"
+
+
 SETUP = [
     error("invalid_client", 401),
     error("unauthorized_client"),
