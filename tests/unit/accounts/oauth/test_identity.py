@@ -4,7 +4,7 @@ import jwt
 import pytest
 from pydantic import SecretStr
 
-from gateway.accounts.oauth import identity, presets
+from gateway.accounts.oauth import identity
 from gateway.accounts.oauth.causes import SignInRefused
 from gateway.accounts.oauth.presets import QUIRKS
 
