@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -11,6 +12,8 @@ from gateway.admin.live import Sample
 
 _MINUTES = 24 * 60
 _SPAN = _MINUTES * 60.0
+# Twice what the file can have.
+_LARGEST = 1 << 19
 SAMPLED = ("logins", "refused", "messages", "octets", "removed")
 """The fields of a `Sample` that are counted; the rest are its time and the sessions."""
 
@@ -38,6 +41,7 @@ class Samples:
         self._now = now
         self._kept: deque[Sample] = deque(_read(path), maxlen=_MINUTES)
         self._last = totals()
+        self._written = 0
         self._rewrite()
 
     @property
@@ -56,6 +60,10 @@ class Samples:
         sample = self._since_last(totals)
         self._last = totals
         self._kept.append(sample)
+        self._written += 1
+        if self._written > _MINUTES:
+            self._rewrite()
+            return
         # A full disk costs the plot its past at the next restart, and nothing else.
         with contextlib.suppress(OSError), self._path.open("a", encoding="utf-8") as file:
             file.write(_line(sample))
@@ -66,6 +74,7 @@ class Samples:
 
     def _rewrite(self) -> None:
         """Forget in the file too what is too old."""
+        self._written = 0
         fresh = self._path.with_suffix(".new")
         with contextlib.suppress(OSError):
             fresh.write_text("".join(map(_line, self.all)), encoding="utf-8")
@@ -78,11 +87,15 @@ def _line(sample: Sample) -> str:
 
 def _read(path: Path) -> list[Sample]:
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _LARGEST))
+            lines = file.read(_LARGEST).decode(errors="replace").splitlines()
     except OSError:
         return []
     found = []
     for line in lines:
-        with contextlib.suppress(ValueError, TypeError):
-            found.append(Sample(**json.loads(line)))
+        with contextlib.suppress(ValueError, TypeError, RecursionError):
+            sample = Sample(**json.loads(line))
+            if all(map(math.isfinite, asdict(sample).values())):  # TypeError for a text
+                found.append(sample)
     return found

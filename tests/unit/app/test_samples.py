@@ -1,5 +1,7 @@
 """The last 24 hours by the minute."""
 
+import json
+
 import pytest
 
 from gateway.app.samples import SAMPLED, Samples
@@ -27,6 +29,10 @@ class Bench:
             self.totals[name] += count
         self.now += MINUTE
         self.samples.take()
+
+
+_WHOLE = dict.fromkeys(("at", "sessions", *SAMPLED), 1)
+_ODD = [json.dumps(_WHOLE | {"at": odd}) for odd in ("x", None, float("inf"), [])]
 
 
 @pytest.fixture
@@ -87,9 +93,20 @@ def test_there_are_never_more_than_a_day_s(bench):
         bench.now += 1
         bench.samples.take()
     assert len(bench.samples.all) == 1440
+    assert len(bench.path.read_text().splitlines()) <= 1500
+    for _ in range(3000):
+        bench.samples.take()
+    assert len(bench.path.read_text().splitlines()) < 3000
 
 
-@pytest.mark.parametrize("junk", ["{", "[]", '{"at": 1}', "null", '{"a": 1, "b": 2}'])
+def test_a_file_of_any_size_is_read_at_its_end_alone(bench):
+    bench.minute(messages=7)
+    line = bench.path.read_text()
+    bench.path.write_text("x" * 3_000_000 + "\n" + line)
+    assert [each.messages for each in bench.start().all] == [7]
+
+
+@pytest.mark.parametrize("junk", ["{", "[]", '{"at": 1}', "null", '{"a": 1, "b": 2}', *_ODD])
 def test_a_damaged_line_costs_that_line(bench, junk):
     bench.minute(messages=1)
     with bench.path.open("a") as file:
