@@ -53,5 +53,6 @@ class ThrottleSettings(Section):
         default=200_000,
         ge=1000,
         description="Wrong passwords, good passwords and good addresses that are remembered, "
-        "of each so many; the oldest go first. 1,000 of each take about 400 KiB.",
+        "of each so many; the oldest go first, and of wrong passwords those that lock nobody. "
+        "1,000 of each take about 400 KiB.",
     )
