@@ -3,6 +3,7 @@
 import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from typing import Literal, TextIO, cast
 
 import structlog
@@ -28,7 +29,11 @@ def sink(level: Level, form: Literal["text", "json"], stream: TextIO = sys.stder
     ).bind()  # bound once: the proxy before that binds anew at every line
 
     def write(event: Event, context: Mapping[str, object]) -> None:
-        if _ORDER[event.level] >= _ORDER[level]:
+        if _ORDER[event.level] < _ORDER[level]:
+            return
+        # Nobody reads the pipe any more, or the disk is full: an answer to QUIT, and the end
+        # of a lease, must not wait for a line of the log.
+        with suppress(OSError, ValueError):
             logger.info(event.name(), level=event.level, **{**context, **event.values()})
 
     return write

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.task import LoopingCall
@@ -18,6 +19,7 @@ from gateway.app.doorkeeper import Doorkeeper
 from gateway.app.entrances import Entrances, offer
 from gateway.app.sockets import Socket
 from gateway.config import Settings
+from gateway.errors import Misconfigured
 from gateway.index import NoIndex, SqliteIndex
 from gateway.server.deeds import Deeds
 from gateway.server.entrance import Surroundings
@@ -120,9 +122,23 @@ class Gateway:
         """Read the certificates again, and of new settings the accounts and routes.
 
         Raises:
-            Misconfigured: One cannot be used; the old one stays.
+            Misconfigured: One cannot be used; the old one stays, and the rest is new.
         """
-        self._entrances.reload()
+        wrong: list[str] = []
+        # A certificate that cannot be used must not keep a revoked device in.
+        steps: tuple[Callable[[], None], ...] = (
+            lambda: self._reload_accounts(settings),
+            self._entrances.reload,
+        )
+        for reload in steps:
+            try:
+                reload()
+            except Misconfigured as error:
+                wrong.append(error.detail)
+        if wrong:
+            raise Misconfigured("; ".join(wrong))
+
+    def _reload_accounts(self, settings: Settings | None) -> None:
         settings = settings or self._settings
         self._backends.trust(settings)
         self._doorkeeper.reload(settings)

@@ -288,6 +288,24 @@ async def test_after_a_reload_new_clients_see_the_new_certificate(
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_certificate_that_cannot_be_used_keeps_no_account_in(
+    make_settings, reactor, pair, monkeypatch
+):
+    settings = make_settings(
+        listen__tls=["127.0.0.1:0"], listen__cert=str(pair[0]), listen__key=str(pair[1])
+    )
+    gateway = build(settings, reactor)
+    await start(gateway, settings)
+    reloaded = []
+    monkeypatch.setattr(gateway._doorkeeper, "reload", reloaded.append)
+    pair[0].write_text("no certificate")
+    with pytest.raises(Misconfigured):
+        gateway.reload()
+    assert reloaded == [settings]
+    await gateway.stop()
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_reload_without_a_certificate_is_nothing(make_settings, reactor):
     settings = make_settings()
     gateway = build(settings, reactor)

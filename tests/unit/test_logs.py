@@ -30,6 +30,22 @@ class Shouted(Event):
     text: object
 
 
+class Broken(io.StringIO):
+    """A pipe that nobody reads, or a disk that is full."""
+
+    def write(self, _):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(), OSError(28, "full"), ValueError("closed")]
+)
+def test_a_log_that_cannot_be_written_stops_nothing(error):
+    stream = Broken()
+    stream.error = error
+    sink("info", "json", stream)(SaidAloud("x"), {})
+
+
 def lines(level, form, *events, **context):
     stream = io.StringIO()
     write = sink(level, form, stream)
