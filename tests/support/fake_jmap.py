@@ -61,6 +61,7 @@ class FakeJmap(FakeHttp):
         self.sizes = {}
         self.twice = []
         self.refuse = {}
+        self.before_set = []
         self.ranges = False
         self.read_only = False
         self._number = 0
@@ -312,7 +313,11 @@ class FakeJmap(FakeHttp):
         }
 
     def _set(self, arguments):
-        self._only(arguments, "destroy", "update")
+        self._only(arguments, "destroy", "update", "ifInState")
+        if self.before_set:
+            self.before_set.pop(0)()
+        if arguments.get("ifInState", self.state) != self.state:
+            raise Refused("stateMismatch")
         destroy, update = arguments.get("destroy") or [], arguments.get("update") or {}
         if len(destroy) + len(update) > self.limits["maxObjectsInSet"]:
             raise Refused("requestTooLarge")

@@ -180,6 +180,30 @@ async def test_the_trash_takes_what_is_removed(jmap, desk):
 
 
 @pytest_twisted.ensureDeferred
+async def test_what_is_filed_elsewhere_between_look_and_deed_stays_there(jmap, desk):
+    def file():
+        jmap.emails["M000001"].mailboxes.add("arch")
+        jmap.touch("M000001")
+
+    session, maildrop = await desk().opened()
+    jmap.before_set.append(file)
+    outcome = await session.commit(plan(maildrop, "M000001", "M000002"))
+    assert set(outcome.removed) == {"M000001", "M000002"}
+    assert jmap.emails["M000001"].mailboxes == {"arch"}
+    assert "M000002" not in jmap.emails
+
+
+@pytest_twisted.ensureDeferred
+async def test_where_somebody_is_at_work_all_the_time_nothing_is_destroyed(jmap, desk):
+    jmap.emails["M000002"].mailboxes = {"in", "arch"}
+    session, maildrop = await desk().opened()
+    jmap.before_set = [lambda: jmap.touch("M000003")] * 100
+    outcome = await session.commit(plan(maildrop, "M000001", "M000002"))
+    assert set(outcome.removed) == {"M000002"}
+    assert jmap.emails["M000001"].mailboxes == {"in"}
+
+
+@pytest_twisted.ensureDeferred
 async def test_what_is_gone_already_counts_as_removed(jmap, desk):
     session, maildrop = await desk().opened()
     jmap.destroy("M000001")
