@@ -292,7 +292,7 @@ async def test_only_what_was_copied_is_deleted(gateway):
         server.create("Trash")
         server.fault("COPY", answer("NO x"), skip=1, times=1)
         uids = tuple(range(1, 12_001))
-        outcome = await commit(gateway, server, *uids, delete="move")
+        outcome = await commit(gateway, server, *uids, delete="move", command_timeout=60)
         assert outcome.kept == uids[5000:10_000]
         assert server.inbox.uids == list(uids[5000:10_000])
         assert len(server.folders["Trash"].messages) == 7000
