@@ -101,7 +101,13 @@ class Place:
     def ask(self, issuer):
         """Register with this issuer."""
         secret = SecretStr(CLIENT_SECRET)
+        # A provider with consents stays where it is: here it only gets a proxy before it.
+        kept = self.store.grants.all()
+        for each in kept:
+            self.store.grants.remove(each.account)
         self.store.providers.save(Provider("idp", "oidc", "", CLIENT, secret, issuer=issuer))
+        for each in kept:
+            self.store.grants.put(each)
 
     def _backend(self, mail):
         upstream = Upstream(mail.host, mail.port, "none")

@@ -293,17 +293,15 @@ def read_redirect(query: str, state: str) -> str:
 
 
 def check_issuer(query: str, endpoints: Endpoints) -> None:
-    """Whether a redirect is of the provider that was asked (RFC 9207 §2.4).
+    """Whether a redirect is of the provider that was asked, if that tells it (RFC 9207 §2.4).
 
     Another one could have got hold of the code, and have it shown to this one.
 
     Raises:
-        SignInRefused: It is not.
+        SignInRefused: It comes from another, or does not say so though this one would.
     """
-    told = dict(parse_qsl(query)).get("iss")
-    if told is None and not endpoints.names_itself:
-        return
-    if told != endpoints.issuer and "{tenantid}" not in endpoints.issuer:
+    told = [value for name, value in parse_qsl(query) if name == "iss"]
+    if endpoints.names_itself and told != [endpoints.issuer]:
         raise SignInRefused(
             "ended",
             "this answer is of another provider than was asked",

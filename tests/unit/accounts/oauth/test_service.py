@@ -353,7 +353,7 @@ def test_a_consent_is_forgotten_though_the_provider_is_away(desk):
     [
         (False, None, True),
         (False, ISSUER, True),
-        (False, "https://other.example", False),
+        (False, "https://other.example", True),
         (True, ISSUER, True),
         (True, "https://other.example", False),
         (True, None, False),
